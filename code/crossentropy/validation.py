@@ -1,0 +1,118 @@
+"""What every topic refuses at its public door, and in which words.
+
+A wrong type is a TypeError, a wrong shape or value a ValueError; each message names the argument, what
+was expected and what came. ``validate=False`` skips the checks that look at values (they cannot run
+under ``vmap``, and ``gradcheck`` steps off the simplex on purpose); types and shapes are always checked.
+"""
+
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+Unit = Literal["nats", "bits"]
+Reduction = Literal["mean", "sum"]
+
+FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+INTEGER_DTYPES = (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64)
+
+# Rounding moves a row's sum by about K times the dtype's epsilon; beyond this it is no distribution.
+SUM_TOLERANCE = {torch.float16: 1e-3, torch.bfloat16: 1e-3, torch.float32: 1e-5, torch.float64: 1e-9}
+
+
+def require_tensor(value: object, name: str) -> None:
+    """Raise TypeError unless ``value`` is a torch tensor."""
+    if not isinstance(value, Tensor):
+        raise TypeError(f"{name} must be a torch.Tensor, got {type(value).__name__}")
+
+
+def require_float(value: Tensor, name: str) -> None:
+    """Raise TypeError unless ``value`` is a tensor of a floating-point dtype that the book covers."""
+    require_tensor(value, name)
+    if value.dtype not in FLOAT_DTYPES:
+        hint = "; convert it with .float()" if value.dtype in (*INTEGER_DTYPES, torch.bool) else ""
+        raise TypeError(f"{name} must be float16, bfloat16, float32 or float64, got {value.dtype}{hint}")
+
+
+def require_choice(value: object, name: str, choices: object) -> None:
+    """Raise ValueError unless ``value`` is one of the strings of the Literal type ``choices``."""
+    allowed = get_args(choices)
+    if value not in allowed:
+        raise ValueError(f"{name} must be {' or '.join(map(repr, allowed))}, got {value!r}")
+
+
+def require_dim(value: Tensor, name: str, dim: int) -> None:
+    """Raise unless ``dim`` is an axis of ``value`` that holds at least one entry, and ``value`` is not empty."""
+    if not isinstance(dim, int) or isinstance(dim, bool):
+        raise TypeError(f"dim must be an int, got {type(dim).__name__}")
+    if value.ndim == 0:
+        raise ValueError(f"{name} must have at least one dimension, the classes; got a scalar")
+    if not -value.ndim <= dim < value.ndim:
+        raise ValueError(
+            f"dim must lie in [{-value.ndim}, {value.ndim - 1}] for {name} of shape {tuple(value.shape)}, got {dim}"
+        )
+    if value.numel() == 0:
+        raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
+
+
+def require_logits(logits: Tensor, name: str = "logits", *, dim: int = -1, validate: bool = True) -> None:
+    """Raise unless ``logits`` are floating-point scores along ``dim`` without NaN or +inf.
+
+    -inf is allowed: it masks a class. A row that masks every class is the caller's to judge.
+    """
+    require_float(logits, name)
+    require_dim(logits, name, dim)
+    if validate:
+        require_all(~(logits.isnan() | logits.isposinf()), logits, name, "be finite (or -inf, a masked class)")
+
+
+def require_unmasked_row(logits: Tensor, name: str = "logits", *, dim: int = -1) -> None:
+    """Raise ValueError if a row along ``dim`` is -inf throughout: no class is left to choose from."""
+    masked = logits.isneginf().all(dim=dim)
+    if masked.any():
+        raise ValueError(
+            f"{name} must leave at least one class unmasked in each row; {_at(masked, name, 'row')} is -inf throughout"
+        )
+
+
+def require_distribution(p: Tensor, name: str, *, dim: int = -1, validate: bool = True) -> None:
+    """Raise unless ``p`` is floating point, non-negative and sums to one along ``dim`` (tolerance by dtype)."""
+    require_float(p, name)
+    require_dim(p, name, dim)
+    if not validate:
+        return
+    require_all(p.isfinite() & (p >= 0), p, name, "be a distribution, finite and non-negative")
+    total = p.double().sum(dim=dim)
+    bad = (total - 1).abs() > SUM_TOLERANCE[p.dtype]
+    if bad.any():
+        raise ValueError(
+            f"{name} must be a distribution, summing to one along dim {dim}; {_at(bad, name, 'row')} sums to {total[bad][0].item():.9g}"
+        )
+
+
+def require_all(good: Tensor, value: Tensor, name: str, expectation: str) -> None:
+    """Raise ValueError naming the first entry of ``value`` where ``good`` is False."""
+    if not good.all():
+        raise ValueError(f"{name} must {expectation}; {_at(~good, name)} is {value[~good][0].item()}")
+
+
+def require_class_index(
+    target: Tensor, name: str = "target", *, num_classes: int, shape: tuple[int, ...], validate: bool = True
+) -> None:
+    """Raise unless ``target`` holds integers in [0, num_classes) and has exactly ``shape``."""
+    require_tensor(target, name)
+    if target.dtype not in INTEGER_DTYPES:
+        raise TypeError(f"{name} must hold integer class indices, got {target.dtype}")
+    if tuple(target.shape) != tuple(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}, one class a row, got {tuple(target.shape)}")
+    if validate:
+        require_all((target >= 0) & (target < num_classes), target, name, f"be a class in [0, {num_classes - 1}]")
+
+
+def _at(bad: Tensor, name: str, what: str = "") -> str:
+    """Where the first True of ``bad`` is, in words: ``row 2 of logits`` or ``logits[2, 0]``."""
+    index = bad.nonzero()[0].tolist()
+    place = ", ".join(map(str, index))
+    if what:
+        return f"{what} {place} of {name}" if place else f"the only {what} of {name}"
+    return f"{name}[{place}]" if place else name
