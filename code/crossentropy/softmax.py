@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from crossentropy.precision import widen
 from crossentropy.validation import require_float, require_logits, require_unmasked_row
 
 
@@ -29,7 +30,7 @@ def logsumexp(logits: Tensor, *, dim: int = -1, validate: bool = True) -> Tensor
     See: Blanchard, Higham & Higham (2021); chapter "stability".
     """
     require_logits(logits, dim=dim, validate=validate)
-    top, rest = _split(_wide(logits), dim)
+    top, rest = _split(widen(logits), dim)
     return (top + rest.log1p()).squeeze(dim).to(logits.dtype)
 
 
@@ -79,14 +80,9 @@ def _tempered(logits: Tensor, dim: int, temperature: float | Tensor, validate: b
     _require_temperature(temperature, validate)
     if validate:
         require_unmasked_row(logits, dim=dim)
-    wide = _wide(logits)
+    wide = widen(logits)
     # The shift is a constant: it drops out of the result, so no gradient need pass through it.
     return (wide - wide.detach().amax(dim, keepdim=True)) / temperature
-
-
-def _wide(logits: Tensor) -> Tensor:
-    """Half precision is computed in float32 and rounded once, at the end."""
-    return logits.float() if logits.dtype.itemsize < 4 else logits
 
 
 def _split(logits: Tensor, dim: int) -> tuple[Tensor, Tensor]:

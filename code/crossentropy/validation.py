@@ -51,6 +51,11 @@ def require_dim(value: Tensor, name: str, dim: int) -> None:
         raise ValueError(
             f"dim must lie in [{-value.ndim}, {value.ndim - 1}] for {name} of shape {tuple(value.shape)}, got {dim}"
         )
+    require_entries(value, name)
+
+
+def require_entries(value: Tensor, name: str) -> None:
+    """Raise ValueError if ``value`` holds no entry at all."""
     if value.numel() == 0:
         raise ValueError(f"{name} must not be empty, got shape {tuple(value.shape)}")
 
@@ -88,6 +93,14 @@ def require_distribution(p: Tensor, name: str, *, dim: int = -1, validate: bool 
         raise ValueError(
             f"{name} must be a distribution, summing to one along dim {dim}; {_at(bad, name, 'row')} sums to {total[bad][0].item():.9g}"
         )
+
+
+def require_probabilities(probs: Tensor, name: str = "probs", *, validate: bool = True) -> None:
+    """Raise unless each entry of ``probs``, whatever their shape, is a floating-point number in [0, 1]."""
+    require_float(probs, name)
+    require_entries(probs, name)
+    if validate:
+        require_all((probs >= 0) & (probs <= 1), probs, name, "lie in [0, 1]")
 
 
 def require_all(good: Tensor, value: Tensor, name: str, expectation: str) -> None:
