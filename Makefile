@@ -1,0 +1,77 @@
+# Every habit has one word. `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
+VENV := .venv
+BIN := $(VENV)/bin
+# Node comes with the pinned Python packages: nothing else need be on the machine.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+# One code path for one result: the chapters' numbers must not depend on how many cores there are.
+export PYTHONHASHSEED := 0
+
+SOURCES := $(shell git ls-files code chapters theme _config.yml _toc.yml 2>/dev/null)
+
+.PHONY: help book notebooks test check lint types spelling serve lab bench linkcheck lock clean
+
+help: ## list these words
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found on PATH; set PYTHON=/path/to/python3.11"; exit 1; }
+	@echo "== Setting up $(VENV) with $$($(PYTHON) --version): a few minutes the first time"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt -e .
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json $(VENV)/.ready
+	@echo "== Installing what the front end needs"
+	npm ci --no-audit --no-fund
+	@touch $@
+
+book: $(VENV)/.ready node_modules/.ready ## build the site into _build/html
+	@echo "== Building the book (chapters run again only when they, or the package, changed)"
+	jupyter-book build . -W -n --keep-going
+	@echo "== The book is at file://$(CURDIR)/_build/html/index.html"
+
+notebooks: $(VENV)/.ready ## make chapters/*.ipynb from chapters/*.md, executed
+	@echo "== Making the notebooks"
+	python theme/notebooks.py $(TOPIC)
+
+test: check book ## everything: check, the package, every notebook by nbval, the built site
+	@echo "== Testing the package, the notebooks' sources and the site"
+	python -m pytest
+	@echo "== Running every notebook again and comparing its outputs"
+	python -m pytest --nbval --nbval-current-env chapters
+
+check: $(VENV)/.ready ## lint, format, types, spelling
+	@echo "== Checking style, types and spelling"
+	ruff check .
+	ruff format --check .
+	mypy
+	codespell
+
+serve: book ## show the built site on 127.0.0.1:8000
+	python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+lab: $(VENV)/.ready ## open the notebooks in JupyterLab
+	jupyter lab chapters
+
+bench: $(VENV)/.ready ## measure speed and memory, as ratios taken in one run
+	python benchmarks/run.py
+
+linkcheck: $(VENV)/.ready node_modules/.ready ## try every outer link (needs the network)
+	jupyter-book build . --builder linkcheck
+
+lock: ## pin requirements.txt anew from requirements.in, in a venv of its own
+	rm -rf _build/lock
+	$(PYTHON) -m venv _build/lock
+	_build/lock/bin/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.in
+	@{ echo "# Everything that a fresh machine installs, pinned. Made by \`make lock\` from requirements.in; do not edit."; \
+	_build/lock/bin/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//'; } > requirements.txt
+	rm -rf _build/lock
+
+clean: ## remove what was built, and the set-up
+	rm -rf _build $(VENV) node_modules

@@ -1,0 +1,75 @@
+"""The local Sphinx extension: what the stock Jupyter Book page lacks, or does wrong."""
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+
+ROOT = Path(__file__).resolve().parent.parent
+KATEX = ROOT / "node_modules" / "katex" / "dist"
+CACHES = ROOT / "_build" / ".jupyter_cache"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    # Before myst-nb and sphinxcontrib-katex read the values.
+    app.connect("config-inited", configure, priority=100)
+    app.connect("builder-inited", copy_katex)
+    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("build-finished", offer_sibling_notebooks)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    config["nb_execution_cache_path"] = str(execution_cache())
+    if not KATEX.is_dir():
+        raise ExtensionError("node_modules/katex is missing: run `make book`, which installs it")
+    config["katex_js_path"] = str(KATEX / "katex.min.js")
+    config["katex_css_path"] = "katex/katex.min.css"
+    config["html_static_path"] = [*config["html_static_path"], str(ROOT / "theme" / "static")]
+    config["html_css_files"] = [*config["html_css_files"], "book.css"]
+
+
+def execution_cache() -> Path:
+    """One cache for each state of the package: myst-nb's key is the cell's code alone, blind to what it imports."""
+    digest = hashlib.sha256()
+    for path in sorted([ROOT / "requirements.txt", *(ROOT / "code").rglob("*")]):
+        if path.is_file() and path.suffix in {".py", ".txt", ".js"}:
+            digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    cache = CACHES / digest.hexdigest()[:16]
+    for stale in CACHES.glob("*"):
+        if stale != cache:
+            shutil.rmtree(stale)
+    return cache
+
+
+def copy_katex(app: Sphinx) -> None:
+    """The stylesheet and the fonts that it names; woff2 alone, which every browser that runs the site reads."""
+    target = Path(app.outdir) / "_static" / "katex"
+    (target / "fonts").mkdir(parents=True, exist_ok=True)
+    css = (KATEX / "katex.min.css").read_text()
+    css = re.sub(r",url\([^)]+\.(?:woff|ttf)\) format\(\"[a-z]+\"\)", "", css)
+    (target / "katex.min.css").write_text(css)
+    for font in (KATEX / "fonts").glob("*.woff2"):
+        shutil.copy2(font, target / "fonts")
+
+
+def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """sphinx-thebe declares THEBE_JS_URL twice, a SyntaxError on every page; the book has no live cells in the site."""
+    context["script_files"] = [s for s in context["script_files"] if "thebe" not in f"{s.filename} {s.attributes.get('body', '')}".lower()]  # fmt: skip
+    context["css_files"] = [s for s in context["css_files"] if "thebe" not in str(s.filename)]
+
+
+def offer_sibling_notebooks(app: Sphinx, exception: Exception | None) -> None:
+    """The download button gives the executed notebook beside the source, not the one that the site's build ran."""
+    if exception is not None or app.builder.format != "html":
+        return
+    for download in (Path(app.outdir) / "_sources" / "chapters").glob("*.ipynb"):
+        sibling = ROOT / "chapters" / download.name
+        if not sibling.is_file():
+            raise ExtensionError(f"{sibling.relative_to(ROOT)} is missing: run `make notebooks`")
+        shutil.copyfile(sibling, download)
