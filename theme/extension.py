@@ -9,6 +9,9 @@ from typing import Any
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
+from sphinx.util import logging
+
+LOGGER = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 KATEX = ROOT / "node_modules" / "katex" / "dist"
@@ -70,6 +73,8 @@ def offer_sibling_notebooks(app: Sphinx, exception: Exception | None) -> None:
         return
     for download in (Path(app.outdir) / "_sources" / "chapters").glob("*.ipynb"):
         sibling = ROOT / "chapters" / download.name
-        if not sibling.is_file():
-            raise ExtensionError(f"{sibling.relative_to(ROOT)} is missing: run `make notebooks`")
-        shutil.copyfile(sibling, download)
+        if sibling.is_file():
+            shutil.copyfile(sibling, download)
+        else:
+            download.unlink()
+            LOGGER.warning("%s is missing: run `make notebooks`", sibling.relative_to(ROOT))
