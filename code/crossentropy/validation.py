@@ -34,6 +34,14 @@ def require_float(value: Tensor, name: str) -> None:
         raise TypeError(f"{name} must be float16, bfloat16, float32 or float64, got {value.dtype}{hint}")
 
 
+def require_count(value: object, name: str) -> None:
+    """Raise unless ``value`` is an int of at least one."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be an int, got {type(value).__name__}")
+    if value < 1:
+        raise ValueError(f"{name} must be at least 1, got {value}")
+
+
 def require_choice(value: object, name: str, choices: object) -> None:
     """Raise ValueError unless ``value`` is one of the strings of the Literal type ``choices``."""
     allowed = get_args(choices)
