@@ -130,6 +130,19 @@ def require_class_index(
         require_all((target >= 0) & (target < num_classes), target, name, f"be a class in [0, {num_classes - 1}]")
 
 
+def require_binary_target(
+    target: Tensor, name: str = "target", *, shape: tuple[int, ...], validate: bool = True
+) -> None:
+    """Raise unless ``target`` has ``shape`` and holds probabilities in [0, 1], or integers or booleans 0 and 1."""
+    require_tensor(target, name)
+    if target.dtype not in (*FLOAT_DTYPES, *INTEGER_DTYPES, torch.bool):
+        raise TypeError(f"{name} must be floating point, integer or bool, got {target.dtype}")
+    if tuple(target.shape) != tuple(shape):
+        raise ValueError(f"{name} must have shape {tuple(shape)}, one target an entry, got {tuple(target.shape)}")
+    if validate:
+        require_all((target >= 0) & (target <= 1), target, name, "lie in [0, 1]")
+
+
 def _at(bad: Tensor, name: str, what: str = "") -> str:
     """Where the first True of ``bad`` is, in words: ``row 2 of logits`` or ``logits[2, 0]``."""
     index = bad.nonzero()[0].tolist()
