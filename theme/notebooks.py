@@ -11,10 +11,13 @@ unless each notebook's cells are what its source gives now.
 """
 
 import argparse
+import ast
 import hashlib
 import html
 import importlib.util
+import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -31,6 +34,7 @@ from markdown_it.token import Token
 from myst_nb.core.variables import format_plain_text
 from myst_nb.ext.glue import GLUE_PREFIX
 from myst_parser.config.main import MdParserConfig
+from myst_parser.mdit_to_docutils.base import default_slugify
 from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 from nbclient import NotebookClient
@@ -64,8 +68,8 @@ ADMONITIONS = {"note", "tip", "warning", "important", "seealso", "admonition"}
 # What a directive may hold besides its content; it decides how its first line is read, too.
 WITH_TITLE = {*(f"prf:{name}" for name in STATEMENTS), "exercise", "dropdown", "admonition", "code-block", "code-cell"}
 CONTAINERS = {*WITH_TITLE, *ADMONITIONS, "prf:proof"} - {"code-block", "code-cell"}
-DIRECTIVES = {*CONTAINERS, "code-block", "math", "bibliography"}
-OPTIONS = {"label", "class", "name", "nonumber", "open", "filter", "style"}
+DIRECTIVES = {*CONTAINERS, "code-block", "math"}
+OPTIONS = {"label", "class", "name", "nonumber", "open"}
 ROLES = {"eq", "ref", "numref", "prf:ref", "doc", "term", "cite:t", "cite:p", "glue:text"}
 # Every extension whose syntax a page could try: what is switched off here would pass as plain text, unseen.
 EXTENSIONS = {"colon_fence", "dollarmath", "amsmath", "deflist", "fieldlist", "substitution", "attrs_inline"}
@@ -296,10 +300,13 @@ class Book:
                 continue
             if token.type == "inline":
                 if level:
-                    title = self._plain(token.content)
+                    title = " ".join(token.content.split())
                     page.title = page.title or title
                     for label in waiting:
                         self._note(page, here, label, "section", title)
+                    # The site gives each heading an anchor of its own; the second of one name gets another.
+                    anchor = f"{page.name}#{default_slugify(title)}"
+                    self.targets.setdefault(anchor, Target(page.name, "section", title))
                 for child in token.children or []:
                     if child.type == "myst_role" and child.meta["name"] in {"cite:t", "cite:p"}:
                         page.cited += [key.strip() for key in child.content.split(",")]
@@ -334,9 +341,6 @@ class Book:
         if label in self.targets:
             raise SourceError(page.path, line, f"label {label!r} is already used on page {self.targets[label].page}")
         self.targets[label] = Target(page.name, kind, text)
-
-    def _plain(self, text: str) -> str:
-        return " ".join(text.split())
 
 
 def author_names(entry: Entry) -> str:
@@ -436,22 +440,23 @@ class Converter:
             return self._maths(block.body, self.book.targets[label].text if label else "")
         if name == "code-block":
             return f"```{block.title}\n{block.body}\n```"
-        if name == "bibliography":
-            return self._references(here)
         body = self.convert(block.body, block.line)
         title = self.text(block.title, here)
-        if name == "prf:proof":
-            return f"*Proof.* {body} ∎" if not body.endswith("$$") else f"*Proof.* {body}\n\n∎"
-        if name == "dropdown" or "dropdown" in str(block.options.get("class", "")):
-            summary = title or name.title()
-            return f"<details>\n<summary>{self._html(summary)}</summary>\n\n{body}\n\n</details>"
-        if name in ADMONITIONS:
-            heading = title or {"seealso": "See also"}.get(name, name.title())
+        if name in {"dropdown", "prf:proof", *ADMONITIONS}:
+            heading = title or {"prf:proof": "Proof", "seealso": "See also"}.get(name, name.title())
         else:
             label = block.options.get("label") or f"{self.page.name}:{here}"
             heading = self.book.targets[label].text + (f" ({title})" if title else "")
+        if name == "dropdown" or "dropdown" in str(block.options.get("class", "")):
+            return f"<details>\n<summary>{self._html(heading)}</summary>\n\n{body}\n\n</details>"
+        if name == "prf:proof":
+            # The mark ends the last sentence, but cannot stand beside displayed maths, a list or a listing.
+            tokens = parser().parse(body)
+            ends_in_words = bool(tokens) and tokens[-1].type == "paragraph_close"
+            return f"*Proof.* {body}" + (" ∎" if ends_in_words else "\n\n∎")
         # An HTML quotation, not "> ": Jupyter would show the sign inside displayed maths.
-        return f"<blockquote>\n\n**{heading}.**\n\n{body}\n\n</blockquote>"
+        stop = "" if name in ADMONITIONS else "."
+        return f"<blockquote>\n\n**{heading}{stop}**\n\n{body}\n\n</blockquote>"
 
     def _html(self, text: str) -> str:
         """Inline Markdown as HTML, maths left alone: inside a summary no Jupyter reads Markdown."""
@@ -505,11 +510,13 @@ class Converter:
 
     def _local_link(self, words: str, href: str, line: int) -> str:
         path, _, label = href.partition("#")
-        if path:
-            if not path.endswith(".md"):
-                raise self.error(line, f"link to {path}: only pages of the book can be linked to by file")
-            return self._page_link(words, Path(path).stem, line)
-        return self._refer(label, words, line)
+        if path and not path.endswith(".md"):
+            raise self.error(line, f"link to {path}: only pages of the book can be linked to by file")
+        name = Path(path).stem if path else self.page.name
+        if not label:
+            return self._page_link(words, name, line)
+        anchor = f"{name}#{label}"
+        return self._refer(anchor if anchor in self.book.targets else label, words, line)
 
     def _page_link(self, words: str, name: str, line: int) -> str:
         if name not in self.book.pages:
@@ -563,14 +570,12 @@ class Converter:
             cited.append(f"{author_names(entry)} ({year})" if role == "cite:t" else f"{author_names(entry)}, {year}")
         return ", ".join(cited) if role == "cite:t" else f"({'; '.join(cited)})"
 
-    def _references(self, line: int) -> str:
-        keys = list(dict.fromkeys(self.page.cited))
-        for key in keys:
-            self._cite("cite:t", key, line)
+    def references(self) -> str:
+        """What the page cites, as a list: on the site one page holds it for the whole book."""
         style = find_plugin("pybtex.style.formatting", "plain")(sorting_style="author_year_title")
-        entries = style.format_bibliography(self.book.bibliography, keys)
+        entries = style.format_bibliography(self.book.bibliography, list(dict.fromkeys(self.page.cited)))
         rendered = [entry.text.render(_ReferenceBackend()) for entry in entries]
-        return "\n".join(f"- {' '.join(text.split())}" for text in rendered)
+        return "\n".join(["## References\n", *(f"- {' '.join(text.split())}" for text in rendered)])
 
 
 def new_cell(kind: str, topic: str, source: str, taken: set[str]) -> NotebookNode:
@@ -611,6 +616,8 @@ def source_side(book: Book, page: Page, glue: dict[str, str]) -> NotebookNode:
             if flags := {flag: True for tag, flag in hidden.items() if tag in part.tags}:
                 cell.metadata["jupyter"] = flags
             cells.append(cell)
+    if page.cited:
+        cells.append(new_cell("markdown", page.name, converter.references(), taken))
     notebook = nbformat.v4.new_notebook(cells=cells, metadata={**METADATA, "crossentropy": {"glue": glue}})
     # Which version new_notebook writes depends on nbformat's own.
     notebook.nbformat_minor = 5
@@ -638,7 +645,10 @@ def run(book: Book, page: Page) -> NotebookNode:
     )
     glue: dict[str, str] = {}
     executed: list[NotebookNode] = []
-    with client.setup_kernel():
+    # Another seed than `make test` sets: what depends on the order of a set then differs, and nbval says so.
+    # To stderr a kernel says only that it talks over TCP; what a cell raises or warns comes back with the cell.
+    environment = {**os.environ, "PYTHONHASHSEED": "1"}
+    with client.setup_kernel(env=environment, stderr=subprocess.DEVNULL):
         for index, (cell, source) in enumerate(zip(scratch.cells, queue, strict=True)):
             hidden = "remove-cell" in source.tags
             # A cell that the notebook does not show takes no number, or the reader's own count would differ.
@@ -665,7 +675,16 @@ def harvest(cell: NotebookNode, glue: dict[str, str], page: Page, source: Cell) 
         if record["name"] in glue:
             raise SourceError(page.path, source.line, f"glue key {record['name']!r} is used twice")
         data = {key.removeprefix(GLUE_PREFIX): value for key, value in output.data.items()}
-        glue[record["name"]] = data["text/plain"]
+        glue[record["name"]] = steady(data["text/plain"])
+
+
+def steady(text: str) -> str:
+    """A glued number to twelve digits: the last ones of a double change with the machine, and no page prints them."""
+    try:
+        value = ast.literal_eval(text)
+    except (SyntaxError, ValueError):
+        return text
+    return repr(float(f"{value:.12g}")) if isinstance(value, float) else text
 
 
 def settle(cell: NotebookNode, page: Page, source: Cell) -> None:
