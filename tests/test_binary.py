@@ -6,12 +6,13 @@ import mpmath
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agreement import FLOATS, assert_close
 from crossentropy.binary import binary_cross_entropy, binary_cross_entropy_with_logits, sigmoid, two_class_logits
 from crossentropy.information import cross_entropy
 from crossentropy.softmax import log_softmax, softmax
-from hypothesis import given
-from hypothesis import strategies as st
 
 DOUBLE = torch.float64
 LOSSES = [binary_cross_entropy, binary_cross_entropy_with_logits]

@@ -1,6 +1,7 @@
 """The shared data: what they are, and that they are what the chapters say."""
 
 import torch
+
 from crossentropy.datasets import load_wine
 
 

@@ -6,11 +6,12 @@ from math import ceil, exp, inf, log, log2
 import mpmath
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
 from agreement import FLOATS, HARD_LOGITS, assert_close, distribution_rows
 from crossentropy.information import cross_entropy, entropy, huffman_code, kl_divergence, perplexity, surprise
 from crossentropy.softmax import softmax
-from hypothesis import given
-from hypothesis import strategies as st
 
 DOUBLE = torch.float64
 PAIRED = [cross_entropy, kl_divergence, perplexity]

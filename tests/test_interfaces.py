@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 import torch.nn.functional as F
-from agreement import assert_close
 
+from agreement import assert_close
 from crossentropy.interfaces import comparison_table, diagnose, routes, trapped_range
 
 LOGITS = torch.tensor([[2.0, 0.5, 0.1]], dtype=torch.float64)

@@ -9,6 +9,10 @@ from math import exp, log
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn, optim
+
 from agreement import assert_close
 from crossentropy.ngram import (
     Evaluation,
@@ -25,9 +29,6 @@ from crossentropy.ngram import (
     train,
 )
 from crossentropy.softmax import softmax
-from hypothesis import given
-from hypothesis import strategies as st
-from torch import nn, optim
 
 SONNET = load_sonnet()
 WORDS = SONNET.split()

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import torch
+
 from crossentropy.datasets import load_wine
 from crossentropy.plots import softmax as plots
 from crossentropy.plots.figure import INK, PALETTE, new_figure

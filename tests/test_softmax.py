@@ -5,10 +5,11 @@ from math import exp, inf, log
 import mpmath
 import pytest
 import torch
-from agreement import FLOATS, HARD_LOGITS, assert_close, logit_rows
-from crossentropy.softmax import log_softmax, logsumexp, softmax
 from hypothesis import given
 from hypothesis import strategies as st
+
+from agreement import FLOATS, HARD_LOGITS, assert_close, logit_rows
+from crossentropy.softmax import log_softmax, logsumexp, softmax
 
 FUNCTIONS = [logsumexp, softmax, log_softmax]
 DOUBLE = torch.float64
