@@ -127,7 +127,50 @@ def require_class_index(
     if tuple(target.shape) != tuple(shape):
         raise ValueError(f"{name} must have shape {tuple(shape)}, one class a row, got {tuple(target.shape)}")
     if validate:
-        require_all((target >= 0) & (target < num_classes), target, name, f"be a class in [0, {num_classes - 1}]")
+        # Widened first: torch would narrow the bound to int8 and wrap it round.
+        wide = target.long()
+        require_all((wide >= 0) & (wide < num_classes), target, name, f"be a class in [0, {num_classes - 1}]")
+
+
+def require_matrix(value: Tensor, name: str, columns: str, *, rows: int | None = None) -> None:
+    """Raise unless ``value`` is a floating-point matrix (m, ``columns``), with m equal to ``rows`` where that is given."""
+    require_float(value, name)
+    if value.ndim != 2:
+        hint = f"; one observation is {name}.unsqueeze(0)" if value.ndim == 1 else ""
+        raise ValueError(
+            f"{name} must have shape (m, {columns}), one row an observation, got {tuple(value.shape)}{hint}"
+        )
+    require_dim(value, name, -1)
+    if rows is not None and value.shape[0] != rows:
+        raise ValueError(f"{name} must have {rows} rows, one an observation, got shape {tuple(value.shape)}")
+
+
+def require_target(target: Tensor, name: str = "target", *, shape: tuple[int, int], validate: bool = True) -> None:
+    """Raise unless ``target`` fits logits of ``shape`` (m, K).
+
+    It may hold class indices (m,), of any integer dtype, or rows (m, K) that sum to one: probabilities, or one-hot
+    in a float or an integer dtype.
+    """
+    require_tensor(target, name)
+    rows, num_classes = shape
+    if target.ndim != 2:
+        require_class_index(target, name, num_classes=num_classes, shape=(rows,), validate=validate)
+        return
+    if target.dtype not in (*FLOAT_DTYPES, *INTEGER_DTYPES):
+        raise TypeError(f"{name} must hold class indices, one-hot rows or probabilities, got {target.dtype}")
+    if tuple(target.shape) != tuple(shape):
+        raise ValueError(
+            f"{name} must have shape {(rows,)} (class indices) or {tuple(shape)} (rows), got {tuple(target.shape)}"
+        )
+    if target.dtype in FLOAT_DTYPES:
+        require_distribution(target, name, validate=validate)
+    elif validate:
+        require_all(target >= 0, target, name, "be one-hot, zeros and a single one a row")
+        total = target.sum(dim=-1)
+        if (total != 1).any():
+            raise ValueError(
+                f"{name} must be one-hot, summing to one along dim -1; {_at(total != 1, name, 'row')} sums to {total[total != 1][0].item()}"
+            )
 
 
 def require_binary_target(
