@@ -5,13 +5,14 @@ from math import exp, inf, log
 import mpmath
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import cross_entropy, one_hot
+
 from agreement import FLOATS, HARD_LOGITS, assert_close, distribution_rows, logit_rows
 from crossentropy.gradient import logit_gradient, logit_hessian, parameter_gradient, softmax_jacobian
 from crossentropy.likelihood import cost
 from crossentropy.softmax import softmax
-from hypothesis import given
-from hypothesis import strategies as st
-from torch.nn.functional import cross_entropy, one_hot
 
 DOUBLE = torch.float64
 MATRICES = [softmax_jacobian, logit_hessian]

@@ -6,6 +6,12 @@ import mpmath
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
+from torch.nn.functional import cross_entropy, one_hot
+
 from agreement import FLOATS, HARD_LOGITS, assert_close, distribution_rows, logit_rows
 from crossentropy.datasets import load_wine
 from crossentropy.likelihood import (
@@ -18,11 +24,6 @@ from crossentropy.likelihood import (
 )
 from crossentropy.softmax import log_softmax
 from crossentropy.validation import INTEGER_DTYPES
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from sklearn.datasets import load_iris
-from sklearn.linear_model import LogisticRegression
-from torch.nn.functional import cross_entropy, one_hot
 
 FUNCTIONS = [likelihood, log_likelihood, cost]
 DOUBLE = torch.float64
