@@ -42,6 +42,12 @@ def require_count(value: object, name: str) -> None:
         raise ValueError(f"{name} must be at least 1, got {value}")
 
 
+def require_dtype(value: object, name: str = "dtype") -> None:
+    """Raise TypeError unless ``value`` is a floating-point dtype that the book covers."""
+    if value not in FLOAT_DTYPES:
+        raise TypeError(f"{name} must be float16, bfloat16, float32 or float64, got {value!r}")
+
+
 def require_choice(value: object, name: str, choices: object) -> None:
     """Raise ValueError unless ``value`` is one of the strings of the Literal type ``choices``."""
     allowed = get_args(choices)
