@@ -38,6 +38,7 @@ from myst_parser.mdit_to_docutils.base import default_slugify
 from myst_parser.parsers.directives import parse_directive_text
 from myst_parser.parsers.mdit import create_md_parser
 from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from pybtex.backends.markdown import Backend as MarkdownBackend
 from pybtex.database import BibliographyData, Entry, parse_string
@@ -91,7 +92,7 @@ INLINE = re.compile(
 EXPLICIT = re.compile(r"(?P<text>.*\S)\s*<(?P<target>[^<>]+)>", re.DOTALL)
 
 INTRODUCTION = (
-    "> **This is the runnable copy of chapter {number}, “{title}”.** Change any code cell and run it again; nothing here "
+    "> **This is the runnable copy of {chapter}“{title}”.** Change any code cell and run it again; nothing here "
     "can break the book. The text of the page is written in `{name}.md`: mend it there, since this file is made from it "
     "and edits to it are lost."
 )
@@ -594,7 +595,8 @@ def source_side(book: Book, page: Page, glue: dict[str, str]) -> NotebookNode:
     """The page's notebook before it is run: every cell with its source, id and metadata, and no outputs."""
     converter = Converter(book, page, glue)
     taken: set[str] = set()
-    introduction = INTRODUCTION.format(number=page.number, title=page.title, name=page.name)
+    chapter = f"chapter {page.number}, " if page.number else ""
+    introduction = INTRODUCTION.format(chapter=chapter, title=page.title, name=page.name)
     repository = book.config["repository"]
     colab = COLAB.format(url=repository["url"], branch=repository["branch"])
     cells = [
@@ -652,7 +654,10 @@ def run(book: Book, page: Page) -> NotebookNode:
         for index, (cell, source) in enumerate(zip(scratch.cells, queue, strict=True)):
             hidden = "remove-cell" in source.tags
             # A cell that the notebook does not show takes no number, or the reader's own count would differ.
-            client.execute_cell(cell, index, store_history=not hidden)
+            try:
+                client.execute_cell(cell, index, store_history=not hidden)
+            except CellExecutionError as error:
+                raise SourceError(page.path, source.line, f"the cell fails\n{error}") from None
             if hidden:
                 harvest(cell, glue, page, source)
             else:
