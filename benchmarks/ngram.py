@@ -6,11 +6,11 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 import torch.optim as optim
-from crossentropy import ngram
-from crossentropy.ngram import build_ngrams, build_vocabulary, encode, evaluate, load_sonnet, train
+from benchmarks.ratio import Ratio, seconds
 from torch import Tensor
 
-from benchmarks.ratio import Ratio, seconds
+from crossentropy import ngram
+from crossentropy.ngram import build_ngrams, build_vocabulary, encode, evaluate, load_sonnet, train
 
 CONTEXT_SIZE = 2
 EMBEDDING_DIM = 10

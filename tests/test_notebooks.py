@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Iterator
 
 import nbformat
-import notebooks
 import pytest
 from myst_nb.core.read import read_myst_markdown_notebook
+
+import notebooks
 from notebooks import Book, Cell, Converter, Page, SourceError
 
 BOOK = Book()

@@ -58,6 +58,14 @@ def test_keeps_the_digits_that_torch_drops():
     assert logsumexp(z - 40).item() == pytest.approx(exact, rel=1e-12)
 
 
+def test_the_gradient_keeps_them_too():
+    z = torch.tensor([40.0, 0.0], dtype=DOUBLE, requires_grad=True)
+    (gradient,) = torch.autograd.grad(log_softmax(z)[0], z)
+    with mpmath.workdps(50):
+        p1 = float(1 / (1 + mpmath.exp(40)))
+    assert gradient.tolist() == pytest.approx([p1, -p1], rel=1e-12)
+
+
 @given(logit_rows(), st.floats(-1e3, 1e3))
 def test_shifting_logits_changes_nothing(logits, shift):
     # The shifted input is itself rounded: the slack is its spacing, not the function's error.

@@ -30,7 +30,7 @@ def logsumexp(logits: Tensor, *, dim: int = -1, validate: bool = True) -> Tensor
     See: Blanchard, Higham & Higham (2021); chapter "stability".
     """
     require_logits(logits, dim=dim, validate=validate)
-    top, rest = _split(widen(logits), dim)
+    top, _, rest = _split(widen(logits), dim)
     return (top + rest.log1p()).squeeze(dim).to(logits.dtype)
 
 
@@ -70,8 +70,8 @@ def log_softmax(logits: Tensor, *, dim: int = -1, temperature: float | Tensor = 
     See: Blanchard, Higham & Higham (2021); chapters "softmax" and "stability".
     """
     tempered = _tempered(logits, dim, temperature, validate)
-    top, rest = _split(tempered, dim)
-    return ((tempered - top) - rest.log1p()).to(logits.dtype)
+    _, gaps, rest = _split(tempered, dim)
+    return (gaps - rest.log1p()).to(logits.dtype)
 
 
 def _tempered(logits: Tensor, dim: int, temperature: float | Tensor, validate: bool) -> Tensor:
@@ -85,13 +85,18 @@ def _tempered(logits: Tensor, dim: int, temperature: float | Tensor, validate: b
     return (wide - wide.detach().amax(dim, keepdim=True)) / temperature
 
 
-def _split(logits: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """The largest logit, and the sum of exp(z_j - largest) over all *other* classes: no 1 + tiny is ever formed."""
+def _split(logits: Tensor, dim: int) -> tuple[Tensor, Tensor, Tensor]:
+    """The largest logit, each logit's gap to it, and the sum of exp(gap) over all *other* classes.
+
+    No 1 + tiny is formed on the way up. None on the way down either: the largest logit's own gap is a constant
+    zero, so its gradient is not 1 - 1 + tiny.
+    """
     top, index = logits.max(dim, keepdim=True)
     # A row of -inf would shift by inf - inf.
     shift = torch.where(top.isneginf(), torch.zeros_like(top), top)
-    others = (logits - shift).exp().scatter(dim, index, 0.0)
-    return top, others.sum(dim, keepdim=True)
+    gaps = (logits - shift).scatter(dim, index, 0.0)
+    others = gaps.exp().scatter(dim, index, 0.0)
+    return top, gaps, others.sum(dim, keepdim=True)
 
 
 def _require_temperature(temperature: float | Tensor, validate: bool) -> None:
