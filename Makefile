@@ -14,7 +14,7 @@ export PYTHONHASHSEED := 0
 
 SOURCES := $(shell git ls-files code chapters theme _config.yml _toc.yml 2>/dev/null)
 
-.PHONY: help book notebooks test check lint types spelling serve lab bench linkcheck lock clean
+.PHONY: help book notebooks widgets test check lint types spelling serve lab bench linkcheck lock clean
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -39,6 +39,10 @@ book: $(VENV)/.ready node_modules/.ready ## build the site into _build/html
 notebooks: $(VENV)/.ready ## make chapters/*.ipynb from chapters/*.md, executed
 	@echo "== Making the notebooks"
 	python theme/notebooks.py $(TOPIC)
+
+widgets: node_modules/.ready ## bundle the labs' JavaScript into code/crossentropy/widgets/static
+	@echo "== Bundling the labs"
+	node code/crossentropy/widgets/js/build.mjs code/crossentropy/widgets/static
 
 test: check book ## everything: check, the package, every notebook by nbval, the built site
 	@echo "== Testing the package, the notebooks' sources and the site"

@@ -15,6 +15,7 @@ LOGGER = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 KATEX = ROOT / "node_modules" / "katex" / "dist"
+LABS = ROOT / "code" / "crossentropy" / "widgets" / "static"
 CACHES = ROOT / "_build" / ".jupyter_cache"
 
 
@@ -22,7 +23,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # Before myst-nb and sphinxcontrib-katex read the values.
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", copy_katex)
-    app.connect("html-page-context", drop_thebe, priority=900)
+    app.connect("builder-inited", copy_labs)
+    app.connect("html-page-context", add_labs)
+    app.connect("html-page-context", drop_scripts, priority=900)
     app.connect("build-finished", offer_sibling_notebooks)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -41,7 +44,7 @@ def execution_cache() -> Path:
     """One cache for each state of the package: myst-nb's key is the cell's code alone, blind to what it imports."""
     digest = hashlib.sha256()
     for path in sorted([ROOT / "requirements.txt", *(ROOT / "code").rglob("*")]):
-        if path.is_file() and path.suffix in {".py", ".txt", ".js"}:
+        if path.is_file() and path.suffix in {".py", ".txt"}:
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     cache = CACHES / digest.hexdigest()[:16]
     for stale in CACHES.glob("*"):
@@ -61,10 +64,33 @@ def copy_katex(app: Sphinx) -> None:
         shutil.copy2(font, target / "fonts")
 
 
-def drop_thebe(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """sphinx-thebe declares THEBE_JS_URL twice, a SyntaxError on every page; the book has no live cells in the site."""
-    context["script_files"] = [s for s in context["script_files"] if "thebe" not in f"{s.filename} {s.attributes.get('body', '')}".lower()]  # fmt: skip
+def copy_labs(app: Sphinx) -> None:
+    """What brings the labs to life without a kernel. In a folder of its own, or it would be added to every page."""
+    if app.builder.format == "html":
+        target = Path(app.outdir) / "_static" / "labs"
+        target.mkdir(parents=True, exist_ok=True)
+        for name in ("labs.js", "labs.css"):
+            shutil.copy2(LABS / name, target)
+
+
+def add_labs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    if 'class="ce-lab"' in context.get("body", ""):
+        app.add_js_file("labs/labs.js", loading_method="defer")
+        app.add_css_file("labs/labs.css")
+
+
+def drop_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """sphinx-thebe declares THEBE_JS_URL twice, a SyntaxError on every page; the book has no live cells in the site.
+
+    The widgets' state, of a kernel that has ended, would put the code of each lab into the page once more.
+    """
+    context["script_files"] = [s for s in context["script_files"] if not _is_useless(s)]
     context["css_files"] = [s for s in context["css_files"] if "thebe" not in str(s.filename)]
+
+
+def _is_useless(script: Any) -> bool:
+    text = f"{script.filename} {script.attributes.get('body', '')}".lower()
+    return script.attributes.get("type") == "application/vnd.jupyter.widget-state+json" or "thebe" in text
 
 
 def offer_sibling_notebooks(app: Sphinx, exception: Exception | None) -> None:

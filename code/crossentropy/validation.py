@@ -5,6 +5,7 @@ was expected and what came. ``validate=False`` skips the checks that look at val
 under ``vmap``, and ``gradcheck`` steps off the simplex on purpose); types and shapes are always checked.
 """
 
+import math
 from typing import Literal, get_args
 
 import torch
@@ -46,6 +47,14 @@ def require_dtype(value: object, name: str = "dtype") -> None:
     """Raise TypeError unless ``value`` is a floating-point dtype that the book covers."""
     if value not in FLOAT_DTYPES:
         raise TypeError(f"{name} must be float16, bfloat16, float32 or float64, got {value!r}")
+
+
+def require_finite_number(value: object, name: str) -> None:
+    """Raise unless ``value`` is an int or a float that is neither NaN nor infinite."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number, got {type(value).__name__}")
+    if not math.isfinite(value):
+        raise ValueError(f"{name} must be finite, got {value}")
 
 
 def require_choice(value: object, name: str, choices: object) -> None:

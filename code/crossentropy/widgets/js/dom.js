@@ -1,0 +1,128 @@
+// @ts-check
+/** Small tools for building a lab's page: elements, numbers in words, and waiting. No state, nothing of any topic. */
+
+/**
+ * An element with its attributes and children. An attribute that is false, null or undefined is left out.
+ * @param {string} tag
+ * @param {Record<string, string | number | boolean | null | undefined>} [attributes]
+ * @param {...(Node | string)} children
+ * @returns {any}
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== false && value != null) element.setAttribute(name, value === true ? "" : String(value));
+  }
+  element.append(...children);
+  return element;
+}
+
+/**
+ * A number as the reader sees it: three decimals, or a power of ten where these would hide it.
+ * @param {number} x
+ * @param {number} [decimals]
+ * @returns {string}
+ */
+export function show(x, decimals = 3) {
+  if (Number.isNaN(x)) return "NaN";
+  const size = Math.abs(x);
+  const sign = x < 0 ? "−" : "";
+  if (size === Infinity) return `${sign}∞`;
+  if (size === 0) return "0";
+  if (size >= 0.5 * 10 ** -decimals && size < 1e5) return sign + size.toFixed(decimals);
+  const [digits, power] = size.toExponential(2).split("e");
+  return `${sign}${digits} × 10${superscript(Number(power))}`;
+}
+
+/** @param {number} n */
+function superscript(n) {
+  return String(n).replace(/[-0-9]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
+}
+
+/** Digits below the line, for z₀, z₁, ... @param {number} n */
+export function subscript(n) {
+  return String(n).replace(/\d/g, (c) => "₀₁₂₃₄₅₆₇₈₉"[Number(c)]);
+}
+
+/** Whole percent of a track, kept inside it. @param {number} fraction */
+export function percent(fraction) {
+  return `${(100 * Math.min(Math.max(fraction, 0), 1)).toFixed(3)}%`;
+}
+
+/** A number, or a list of numbers, as a Python literal of floats. @param {number | number[]} x @returns {string} */
+export function python(x) {
+  if (Array.isArray(x)) return `[${x.map(python).join(", ")}]`;
+  if (!Number.isFinite(x)) return `float("${Number.isNaN(x) ? "nan" : x > 0 ? "inf" : "-inf"}")`;
+  const text = String(x);
+  return /^-?\d+$/.test(text) ? `${text}.0` : text;
+}
+
+/**
+ * Run at most once in `wait` milliseconds, the first call at once; `flush` runs what is still waiting.
+ * @param {() => void} run
+ * @param {number} wait
+ */
+export function throttle(run, wait) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  let due = false;
+  const fire = () => {
+    clearTimeout(timer);
+    due = false;
+    timer = setTimeout(() => {
+      timer = undefined;
+      if (due) fire();
+    }, wait);
+    run();
+  };
+  return {
+    call() {
+      due = true;
+      if (timer === undefined) fire();
+    },
+    flush() {
+      if (due) fire();
+    },
+  };
+}
+
+/**
+ * Run once, `wait` milliseconds after the last call.
+ * @param {() => void} run
+ * @param {number} wait
+ */
+export function debounce(run, wait) {
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
+  return {
+    call() {
+      clearTimeout(timer);
+      timer = setTimeout(run, wait);
+    },
+    cancel() {
+      clearTimeout(timer);
+    },
+  };
+}
+
+/**
+ * Put text on the clipboard; where the browser refuses, the old way through a selection.
+ * @param {string} text
+ * @returns {Promise<boolean>} whether it is there
+ */
+export async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const area = h("textarea", { readonly: true, "aria-hidden": "true", style: "position:fixed;opacity:0" });
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+    area.value = text;
+    document.body.append(area);
+    area.select();
+    const done = document.execCommand("copy");
+    area.remove();
+    focused?.focus();
+    return done;
+  }
+}

@@ -1,0 +1,297 @@
+// @ts-check
+/**
+ * The frame of every lab: it turns a description of a lab into anywidget's `{ render }`, which both hosts call
+ * (a live kernel through anywidget, the static page through static.js). A lab says what its results are and how its
+ * page is built; the frame keeps state, controls, outputs, marks, announcements, reset and "copy as PyTorch" together.
+ *
+ * State is the model's traits and nothing else: a view can be thrown away and built again at any moment.
+ */
+import { copy, debounce, h, show, throttle } from "./dom.js";
+
+/**
+ * @typedef {Record<string, any>} State What the reader controls; the keys of the Python class's state traits.
+ * @typedef {Record<string, number | number[] | string>} Results By quantity: a number, a word, or a list with one an entry.
+ *
+ * @typedef {object} Lab
+ * @property {string} topic The value of `data-widget`.
+ * @property {string} label The lab's name, shown above it and read out for it.
+ * @property {string} hint One line under the name: what to do with it.
+ * @property {(state: State, start: State) => State} clean The nearest valid state to one that came from an address.
+ * @property {(state: State) => Results} results Pure; everything that an output shows.
+ * @property {(ui: Ui) => (state: State, results: Results) => void} build Fills `ui.body`; returns what paints each new state.
+ * @property {(state: State) => string} python Runnable code that prints each result as `<quantity> <number or list>`.
+ * @property {(state: State, results: Results, before: Results | null) => string} summary
+ *   The state in a sentence, shown and read out; `before` is where the last change set out from.
+ * @property {(quantity: string, value: number) => string} [format] How an output shows its number; `show` if absent.
+ * @property {boolean} [marks] Whether each output says if it rose, fell or stayed.
+ *
+ * @typedef {object} Ui What a lab builds with.
+ * @property {HTMLElement} body Where the lab goes.
+ * @property {() => State} state
+ * @property {(patch: State, gesture?: string) => void} set
+ *   Changes the state. While a gesture is under way its name is given; without one the change is complete.
+ * @property {(options: NumberOptions) => HTMLElement} number A number input and its slider.
+ * @property {(options: ChoiceOptions) => HTMLElement} choice A select.
+ * @property {(name: string, text: string, press: () => void) => HTMLButtonElement} button
+ * @property {(quantity: string, label: string, index?: number) => HTMLElement} output A labelled `<output>` with its mark.
+ *
+ * @typedef {object} NumberOptions
+ * @property {string} name
+ * @property {number} [index] Where several controls share the name.
+ * @property {string} label
+ * @property {number} min Bounds of what may be typed.
+ * @property {number} max
+ * @property {{min: number, max: number, step: number, log?: boolean}} slider Its reach; with `log` these are powers of ten.
+ * @property {(state: State) => number | undefined} get
+ * @property {(state: State, value: number) => State} set Gives the patch.
+ *
+ * @typedef {object} ChoiceOptions
+ * @property {string} name
+ * @property {number} [index]
+ * @property {string} label
+ * @property {[value: string, text: string][]} options
+ * @property {(state: State) => string} get
+ * @property {(state: State, value: string) => State} set Gives the patch.
+ */
+
+const SAVE_MILLISECONDS = 50;
+const ANNOUNCE_MILLISECONDS = 400;
+
+/**
+ * @param {Lab} lab
+ * @returns {{ render(context: { model: any, el: HTMLElement }): () => void }}
+ */
+export function frame(lab) {
+  return { render: ({ model, el }) => mount(lab, model, el) };
+}
+
+/**
+ * Which quantities moved and which stayed between two sets of results.
+ * @param {Results} before
+ * @param {Results} after
+ */
+export function compare(before, after) {
+  const moved = [];
+  const stayed = [];
+  for (const [quantity, value] of Object.entries(after)) {
+    const [old, now] = [before[quantity], value].map((v) => (Array.isArray(v) ? v : [v]));
+    (now.every((v, k) => k >= old.length || direction(old[k], v) === "=") ? stayed : moved).push(quantity);
+  }
+  return { moved, stayed };
+}
+
+/** @param {any} old @param {any} now @returns {string} */
+function direction(old, now) {
+  if (old === now) return "=";
+  if (typeof now !== "number" || typeof old !== "number") return "";
+  // Rounding is no movement: adding 1000 to a logit costs it three digits.
+  if (Math.abs(now - old) <= 1e-12 + 1e-9 * Math.max(Math.abs(old), Math.abs(now))) return "=";
+  return now > old ? "▲" : "▼";
+}
+
+/**
+ * @param {Lab} lab
+ * @param {any} model
+ * @param {HTMLElement} el
+ */
+function mount(lab, model, el) {
+  /** @type {State} */
+  const start = model.get("start");
+  const keys = Object.keys(start);
+  const read = () => lab.clean(Object.fromEntries(keys.map((key) => [key, model.get(key)])), start);
+
+  let state = read();
+  let results = lab.results(state);
+  /** @type {Results | null} */
+  let before = null;
+  /** @type {string | undefined} */
+  let gesture;
+  let ours = false;
+  let queued = false;
+  /** @type {{ element: HTMLElement, refresh: (state: State) => void }[]} */
+  let controls = [];
+
+  const save = throttle(() => model.save_changes(), SAVE_MILLISECONDS);
+  const announce = debounce(() => {
+    live.textContent = summary.textContent;
+  }, ANNOUNCE_MILLISECONDS);
+
+  /** @type {Ui["set"]} */
+  function set(patch, current) {
+    const changed = Object.keys(patch).filter((key) => JSON.stringify(patch[key]) !== JSON.stringify(state[key]));
+    if (changed.length) {
+      if (!current || current !== gesture) before = results;
+      ours = true;
+      for (const key of changed) model.set(key, patch[key]);
+      ours = false;
+      state = { ...state, ...patch };
+      update();
+      save.call();
+    }
+    gesture = current;
+    if (!current) save.flush();
+  }
+
+  // The kernel may change several traits in one message: one repaint for all of them.
+  function onModel() {
+    if (ours || queued) return;
+    queued = true;
+    queueMicrotask(() => {
+      queued = false;
+      state = read();
+      before = results;
+      gesture = undefined;
+      update();
+    });
+  }
+
+  function update() {
+    results = lab.results(state);
+    paint(state, results);
+    controls = controls.filter(({ element }) => body.contains(element));
+    for (const control of controls) control.refresh(state);
+    for (const output of /** @type {any} */ (body.querySelectorAll("output[data-quantity]"))) write(output);
+    const text = lab.summary(state, results, before);
+    if (text !== summary.textContent) {
+      summary.textContent = text;
+      if (before) announce.call();
+    }
+    code.textContent = lab.python(state);
+  }
+
+  /** @param {HTMLOutputElement} output */
+  function write(output) {
+    const { quantity = "", index } = output.dataset;
+    /** @param {Results | null} from */
+    const pick = (from) => (index === undefined ? from?.[quantity] : /** @type {any} */ (from?.[quantity])?.[index]);
+    const value = pick(results);
+    output.dataset.value = String(value);
+    output.value = typeof value === "number" ? (lab.format ?? ((_, x) => show(x)))(quantity, value) : String(value);
+    if (lab.marks && output.nextElementSibling) {
+      const old = pick(before);
+      output.nextElementSibling.textContent = old === undefined ? "" : direction(old, value);
+    }
+  }
+
+  /** @type {Ui} */
+  const ui = {
+    body: h("div", { class: "ce-body" }),
+    state: () => state,
+    set,
+    number(options) {
+      const { name, index, label, min, max, slider } = options;
+      const toSlider = slider.log ? Math.log10 : (/** @type {number} */ x) => x;
+      const fromSlider = slider.log ? (/** @type {number} */ x) => Number((10 ** x).toPrecision(3)) : Number;
+      const which = `${name} ${index ?? ""}`;
+      const box = h("input", { type: "number", name, "data-index": index, min, max, step: "any" });
+      const range = h("input", {
+        type: "range",
+        name: `${name}-slider`,
+        "data-index": index,
+        min: slider.min,
+        max: slider.max,
+        step: slider.step,
+        "aria-label": `${label}, slider`,
+      });
+      const typed = () => (box.value !== "" && box.valueAsNumber >= min && box.valueAsNumber <= max ? box.valueAsNumber : null);
+      box.addEventListener("input", () => {
+        const value = typed();
+        if (value === null) box.setAttribute("aria-invalid", "true");
+        else {
+          box.removeAttribute("aria-invalid");
+          set(options.set(state, value), which);
+        }
+      });
+      box.addEventListener("change", () => {
+        const value = box.valueAsNumber;
+        // Beyond the bounds, the bound; no number at all, what it was.
+        set(Number.isNaN(value) ? {} : options.set(state, Math.min(Math.max(value, min), max)));
+        refresh(state, true);
+      });
+      range.addEventListener("input", () => set(options.set(state, fromSlider(range.valueAsNumber)), which));
+      range.addEventListener("change", () => set({}));
+      const refresh = (/** @type {State} */ now, force = false) => {
+        const value = options.get(now);
+        if (value === undefined) return;
+        // Never rewrite what is being typed: "1." would lose its point.
+        if (force || typed() !== value) {
+          box.value = String(value);
+          box.removeAttribute("aria-invalid");
+        }
+        range.value = String(toSlider(value));
+        if (slider.log) range.setAttribute("aria-valuetext", show(value));
+      };
+      const element = h("div", { class: "ce-control" }, h("label", {}, h("span", {}, label), box), range);
+      controls.push({ element, refresh });
+      refresh(state, true);
+      return element;
+    },
+    choice(options) {
+      const { name, index, label } = options;
+      const select = h("select", { name, "data-index": index }, ...options.options.map(([value, text]) => h("option", { value }, text)));
+      select.addEventListener("change", () => set(options.set(state, select.value)));
+      const element = h("div", { class: "ce-control" }, h("label", {}, h("span", {}, label), select));
+      const refresh = (/** @type {State} */ now) => {
+        select.value = options.get(now);
+      };
+      controls.push({ element, refresh });
+      refresh(state);
+      return element;
+    },
+    button(name, text, press) {
+      const button = h("button", { type: "button", name }, text);
+      // A button that would lose the focus by being disabled says so and stays.
+      button.addEventListener("click", () => button.getAttribute("aria-disabled") === "true" || press());
+      return button;
+    },
+    output(quantity, label, index) {
+      // An output is a live region by itself; the frame announces a change once, in a sentence.
+      const output = h("output", { "data-quantity": quantity, "data-index": index, "aria-live": "off" });
+      const mark = h("span", { class: "ce-mark", "aria-hidden": "true" });
+      return h("label", { class: "ce-result" }, h("span", {}, label), output, mark);
+    },
+  };
+  const { body } = ui;
+
+  const summary = h("p", { class: "ce-summary" });
+  const live = h("p", { class: "ce-live", role: "status", "aria-live": "polite" });
+  const code = h("code");
+  const copyButton = ui.button("copy", "Copy as PyTorch", async () => {
+    const done = await copy(code.textContent);
+    details.open ||= !done;
+    live.textContent = done ? "Copied." : "The browser allows no copying: the code is shown below.";
+    copyButton.textContent = done ? "Copied" : "Copy as PyTorch";
+    setTimeout(() => {
+      copyButton.textContent = "Copy as PyTorch";
+    }, 2000);
+  });
+  const reset = ui.button("reset", "Reset", () => set(start));
+  const details = h("details", {}, h("summary", {}, "The same in PyTorch"), h("pre", {}, code));
+  const panel = h(
+    "div",
+    { class: "ce-panel", role: "group", "aria-label": lab.label },
+    h("p", { class: "ce-title" }, lab.label),
+    h("p", { class: "ce-hint" }, lab.hint),
+    body,
+    summary,
+    h("div", { class: "ce-buttons" }, reset, copyButton),
+    details,
+    live,
+  );
+
+  const paint = lab.build(ui);
+  el.append(panel);
+  update();
+  for (const key of keys) model.on(`change:${key}`, onModel);
+  el.classList.add("ce-lab");
+  el.dataset.widget = lab.topic;
+  el.dataset.ready = "true";
+
+  return () => {
+    for (const key of keys) model.off(`change:${key}`, onModel);
+    announce.cancel();
+    save.flush();
+    panel.remove();
+    delete el.dataset.ready;
+  };
+}

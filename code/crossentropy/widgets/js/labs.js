@@ -1,0 +1,5 @@
+// @ts-check
+/** Every lab, by its topic. build.mjs makes one bundle for each, and static.js one for all. */
+import softmax from "./softmax.js";
+
+export const LABS = { softmax };

@@ -1,0 +1,179 @@
+// @ts-check
+/** SoftmaxLab: hold the logits, and see what moves and what does not. Chapter "softmax". */
+import { h, percent, python, show, subscript } from "./dom.js";
+import { compare, frame } from "./frame.js";
+import { logSoftmax, logsumexp, softmax } from "./maths.js";
+
+const FEWEST = 2;
+const MOST = 10;
+const BOUND = 1000;
+const COLDEST = 0.001;
+const HOTTEST = 1000;
+// The line on which scores and log-sum-exp stand; what lies beyond is pinned to its end.
+const LINE = { min: -12, max: 12, ticks: [-10, -5, 0, 5, 10] };
+
+const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
+const onLine = (/** @type {number} */ x) => percent((x - LINE.min) / (LINE.max - LINE.min));
+
+/** The scores that softmax sees. @param {import("./frame.js").State} state @returns {number[]} */
+const scores = ({ logits, temperature, shift }) => logits.map((/** @type {number} */ z) => (z + shift) / temperature);
+
+/** @type {import("./frame.js").Lab} */
+const LAB = {
+  topic: "softmax",
+  label: "Softmax lab",
+  hint: "Move one thing at a time. Each number says whether it rose ▲, fell ▼ or stayed =.",
+  marks: true,
+
+  clean({ logits, temperature, shift }, start) {
+    const good = logits.length >= FEWEST && logits.length <= MOST;
+    return {
+      logits: (good ? logits : start.logits).map((/** @type {number} */ z) => clamp(z, -BOUND, BOUND)),
+      temperature: clamp(temperature, COLDEST, HOTTEST),
+      shift: clamp(shift, -BOUND, BOUND),
+    };
+  },
+
+  results(state) {
+    const s = scores(state);
+    return {
+      probability: softmax(s),
+      "log-probability": logSoftmax(s),
+      odds: s.map((score) => Math.exp(score - s[0])),
+      "log-sum-exp": logsumexp(s),
+    };
+  },
+
+  format(quantity, value) {
+    if (quantity !== "odds") return show(value);
+    return value < 1 && value > 0 ? `1 : ${show(1 / value, 2)}` : `${show(value, 2)} : 1`;
+  },
+
+  build(ui) {
+    const rows = h("div", { class: "ce-rows" });
+    const line = h("div", { class: "ce-line" });
+    /** @type {HTMLElement[]} */
+    let bars = [];
+    /** @type {HTMLElement[]} */
+    let dots = [];
+    const normaliser = h("div", { class: "ce-normaliser" });
+
+    const row = (/** @type {number} */ k) =>
+      h(
+        "div",
+        { class: "ce-row", role: "group", "aria-label": `class ${k}` },
+        ui.number({
+          name: "logit",
+          index: k,
+          label: `z${subscript(k)}`,
+          min: -BOUND,
+          max: BOUND,
+          slider: { min: -6, max: 6, step: 0.1 },
+          get: (state) => state.logits[k],
+          set: (state, value) => ({ logits: state.logits.map((/** @type {number} */ z, /** @type {number} */ j) => (j === k ? value : z)) }),
+        }),
+        h("div", { class: "ce-track", "aria-hidden": "true" }, (bars[k] = h("div", { class: "ce-bar" }))),
+        ui.output("probability", `p${subscript(k)}`, k),
+        ui.output("log-probability", `log p${subscript(k)}`, k),
+        ui.output("odds", `odds to ${k === 0 ? "itself" : "class 0"}`, k),
+      );
+
+    const lane = (/** @type {number} */ k) =>
+      h("div", { class: "ce-lane" }, h("div", { class: "ce-gap" }), (dots[k] = h("div", { class: "ce-dot" }, String(k))));
+
+    const resize = (/** @type {number} */ count) => {
+      bars = [];
+      dots = [];
+      const kept = [...rows.children].slice(0, count);
+      kept.forEach((element, k) => (bars[k] = element.querySelector(".ce-bar")));
+      rows.replaceChildren(...kept);
+      for (let k = kept.length; k < count; k++) rows.append(row(k));
+      line.replaceChildren(
+        ...Array.from({ length: count }, (_, k) => lane(k)),
+        normaliser,
+        h("div", { class: "ce-axis" }, ...LINE.ticks.map((t) => h("span", { style: `left:${onLine(t)}` }, String(t).replace("-", "−")))),
+      );
+    };
+
+    const count = () => ui.state().logits.length;
+    const add = ui.button("add-class", "Add a class", () => ui.set({ logits: [...ui.state().logits, 0] }));
+    const remove = ui.button("remove-class", "Remove the last", () => ui.set({ logits: ui.state().logits.slice(0, -1) }));
+
+    ui.body.append(
+      rows,
+      h("div", { class: "ce-buttons" }, add, remove),
+      h(
+        "div",
+        { class: "ce-pair" },
+        ui.number({
+          name: "temperature",
+          label: "Temperature T, divides every logit",
+          min: COLDEST,
+          max: HOTTEST,
+          slider: { min: -1.3, max: 1.3, step: 0.05, log: true },
+          get: (state) => state.temperature,
+          set: (_, temperature) => ({ temperature }),
+        }),
+        ui.number({
+          name: "shift",
+          label: "Shift a, added to every logit",
+          min: -BOUND,
+          max: BOUND,
+          slider: { min: -10, max: 10, step: 0.1 },
+          get: (state) => state.shift,
+          set: (_, shift) => ({ shift }),
+        }),
+      ),
+      h(
+        "figure",
+        {},
+        h("figcaption", {}, "Where the scores (z + a) / T stand, and their log-sum-exp, the line. The gap from a score to the line is −log p."),
+        h("div", { "aria-hidden": "true" }, line),
+        ui.output("log-sum-exp", "log-sum-exp"),
+      ),
+    );
+
+    return (state, results) => {
+      if (rows.children.length !== count()) resize(count());
+      add.setAttribute("aria-disabled", String(count() === MOST));
+      remove.setAttribute("aria-disabled", String(count() === FEWEST));
+      const probability = /** @type {number[]} */ (results.probability);
+      const end = /** @type {number} */ (results["log-sum-exp"]);
+      normaliser.style.left = onLine(end);
+      normaliser.classList.toggle("ce-beyond", end < LINE.min || end > LINE.max);
+      scores(state).forEach((score, k) => {
+        bars[k].style.width = percent(probability[k]);
+        dots[k].style.left = onLine(score);
+        dots[k].classList.toggle("ce-beyond", score < LINE.min || score > LINE.max);
+        const gap = /** @type {HTMLElement} */ (dots[k].previousElementSibling);
+        gap.style.left = onLine(score);
+        gap.style.right = `calc(100% - ${onLine(end)})`;
+      });
+    };
+  },
+
+  summary(_, results, before) {
+    const probability = /** @type {number[]} */ (results.probability);
+    const best = Math.max(...probability);
+    const leaders = probability.flatMap((p, k) => (p === best ? [k] : []));
+    const who = leaders.length > 1 ? `Classes ${leaders.join(", ")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
+    const sentence = `${who} with ${show(best)}.`;
+    if (!before) return sentence;
+    const { moved, stayed } = compare(before, results);
+    const list = (/** @type {string} */ verb, /** @type {string[]} */ names) => (names.length ? ` ${verb}: ${names.join(", ")}.` : "");
+    return sentence + list("Moved", moved) + list("Stayed", stayed);
+  },
+
+  python: ({ logits, temperature, shift }) => `import torch
+
+z = torch.tensor(${python(logits)}, dtype=torch.float64)
+scores = (z + ${python(shift)}) / ${python(temperature)}  # shift, then temperature
+
+print("probability", torch.softmax(scores, dim=0).tolist())
+print("log-probability", torch.log_softmax(scores, dim=0).tolist())
+print("odds", (scores - scores[0]).exp().tolist())
+print("log-sum-exp", torch.logsumexp(scores, dim=0).item())
+`,
+};
+
+export default frame(LAB);
