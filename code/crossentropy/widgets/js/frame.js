@@ -167,9 +167,11 @@ function mount(lab, model, el) {
     const value = pick(results);
     output.dataset.value = String(value);
     output.value = typeof value === "number" ? (lab.format ?? ((_, x) => show(x)))(quantity, value) : String(value);
-    if (lab.marks && output.nextElementSibling) {
+    const mark = /** @type {HTMLElement | null} */ (output.nextElementSibling);
+    if (lab.marks && mark) {
       const old = pick(before);
-      output.nextElementSibling.textContent = old === undefined ? "" : direction(old, value);
+      mark.textContent = old === undefined ? "" : direction(old, value);
+      mark.classList.toggle("ce-still", mark.textContent === "=");
     }
   }
 

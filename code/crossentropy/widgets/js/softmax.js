@@ -10,7 +10,7 @@ const BOUND = 1000;
 const COLDEST = 0.001;
 const HOTTEST = 1000;
 // The line on which scores and log-sum-exp stand; what lies beyond is pinned to its end.
-const LINE = { min: -12, max: 12, ticks: [-10, -5, 0, 5, 10] };
+const LINE = { min: -10, max: 10, ticks: [-10, -5, 0, 5, 10] };
 
 const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 const onLine = (/** @type {number} */ x) => percent((x - LINE.min) / (LINE.max - LINE.min));
@@ -22,7 +22,7 @@ const scores = ({ logits, temperature, shift }) => logits.map((/** @type {number
 const LAB = {
   topic: "softmax",
   label: "Softmax lab",
-  hint: "Move one thing at a time. Each number says whether it rose ▲, fell ▼ or stayed =.",
+  hint: "Move one thing. Each number tells if it rose ▲, fell ▼ or stayed =.",
   marks: true,
 
   clean({ logits, temperature, shift }, start) {
@@ -46,6 +46,7 @@ const LAB = {
 
   format(quantity, value) {
     if (quantity !== "odds") return show(value);
+    if (value === 1) return "1 : 1";
     return value < 1 && value > 0 ? `1 : ${show(1 / value, 2)}` : `${show(value, 2)} : 1`;
   },
 
@@ -68,14 +69,14 @@ const LAB = {
           label: `z${subscript(k)}`,
           min: -BOUND,
           max: BOUND,
-          slider: { min: -6, max: 6, step: 0.1 },
+          slider: { min: -5, max: 5, step: 0.1 },
           get: (state) => state.logits[k],
           set: (state, value) => ({ logits: state.logits.map((/** @type {number} */ z, /** @type {number} */ j) => (j === k ? value : z)) }),
         }),
         h("div", { class: "ce-track", "aria-hidden": "true" }, (bars[k] = h("div", { class: "ce-bar" }))),
         ui.output("probability", `p${subscript(k)}`, k),
         ui.output("log-probability", `log p${subscript(k)}`, k),
-        ui.output("odds", `odds to ${k === 0 ? "itself" : "class 0"}`, k),
+        ui.output("odds", `odds p${subscript(k)} : p₀`, k),
       );
 
     const lane = (/** @type {number} */ k) =>
@@ -107,7 +108,7 @@ const LAB = {
         { class: "ce-pair" },
         ui.number({
           name: "temperature",
-          label: "Temperature T, divides every logit",
+          label: "Temperature T divides",
           min: COLDEST,
           max: HOTTEST,
           slider: { min: -1.3, max: 1.3, step: 0.05, log: true },
@@ -116,18 +117,18 @@ const LAB = {
         }),
         ui.number({
           name: "shift",
-          label: "Shift a, added to every logit",
+          label: "Shift a is added",
           min: -BOUND,
           max: BOUND,
-          slider: { min: -10, max: 10, step: 0.1 },
+          slider: { min: -5, max: 5, step: 0.1 },
           get: (state) => state.shift,
           set: (_, shift) => ({ shift }),
         }),
       ),
       h(
-        "figure",
+        "div",
         {},
-        h("figcaption", {}, "Where the scores (z + a) / T stand, and their log-sum-exp, the line. The gap from a score to the line is −log p."),
+        h("p", { class: "ce-hint" }, "Where the scores (z + a) / T stand. The upright line is their log-sum-exp; the gap from a score to it is −log p."),
         h("div", { "aria-hidden": "true" }, line),
         ui.output("log-sum-exp", "log-sum-exp"),
       ),
