@@ -111,7 +111,7 @@ def clamp_curves() -> Figure:
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, labelcolor=INK)
     figure.alt = (
-        f"Two panels against the logit z from {t[0]:g} to {t[-1]:g}, for the label 0. Left, the loss: from logits it is the straight "
+        f"Two panels against the logit z from {t[0]:g} to {t[-1]:g}, for the label 0. Left, the loss: from logits it follows the "
         f"line z; BCELoss jumps to 100 near z = {jumps[1]:.0f} in float32 and near z = {jumps[2]:.0f} in float64, and stays there. Right, "
         "the gradient: from logits it is 1; BCELoss's falls to 0 and stays there."
     )
