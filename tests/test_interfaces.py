@@ -141,7 +141,7 @@ def test_what_torch_refuses_or_answers_with_nan_is_never_passed_over(case):
 def test_the_cases_are_many_and_a_third_of_them_correct():
     correct = sum(not case.codes for case in CASES)
     assert len(CASES) >= 150
-    assert correct >= len(CASES) / 3 - 10
+    assert correct >= len(CASES) / 3
     assert len({case.source for case in CASES if "#" in case.source}) >= 80
 
 

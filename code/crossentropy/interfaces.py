@@ -488,6 +488,13 @@ def _target_shape(call: _Call) -> Finding | None:
         return say("one-hot-target:last")
     if z.ndim > 2 and t.ndim == z.ndim and got[0] == n and shape[2:] in (got[2:], got[1:-1]):
         return say("target-channels", channels=got[1] if got[2:] == shape[2:] else got[-1])
+    if z.ndim > 2 and got in ((n,), (n, 1)):
+        pooled = "logits.flatten(1)" if math.prod(shape[2:]) == 1 else "logits.flatten(2).mean(-1)"
+        return say("target-shape:unpooled", pooled=pooled)
+    if z.ndim > 2 and got == shape[1:]:
+        return say("missing-batch-axis")
+    if z.ndim == 2 and got == (c,) and n > 1:
+        return say("batch-axes-swapped:classes")
     if z.ndim == 3 and got == (shape[1], n):
         return say("batch-axes-swapped")
     if z.ndim == 3 and t.ndim == 2 and got[0] == n and abs(got[1] - shape[1]) == 1:
@@ -497,7 +504,7 @@ def _target_shape(call: _Call) -> Finding | None:
         return say("size-mismatch" if z.ndim == 4 else "target-shape")
     if z.ndim == t.ndim == 2 and got[0] == n:
         return say("target-shape:columns", columns=got[1])
-    if z.ndim == 2 and m != n and m and (n % m == 0 or m % n == 0):
+    if z.ndim == 2 and m != n and m and m == max(got, default=0) and (n % m == 0 or m % n == 0):
         return say("batch-size-mismatch:view")
     if not got and n == 1:
         return say("batch-size-mismatch:scalar")
@@ -545,6 +552,8 @@ def _out_of_range(call: _Call) -> Finding | None:
         return _find("labels-start-at-one", **facts)
     if c == 2 and _unique(kept).tolist() == [-1, 1]:
         return _find("plus-minus-labels", raises="", divide="//", **facts)
+    if c == 2 and set(_unique(kept).tolist()) == {0, 255}:
+        return _find("target-out-of-range:bytes", **facts)
     if len(bad) == 1 and (bad[0] < 0 or bad[0] in (250, 255)) and bool((kept != bad[0]).any()):
         return _find("padding-not-ignored", **facts)
     mend = f"nn.Linear(features, {high + 1})  # one output a class; or map the labels to 0..{c - 1}"
@@ -580,7 +589,9 @@ def _soft_target(call: _Call) -> Finding | None:
     if not bool(t.isfinite().all()):
         return _find("target-not-finite", first=_first(t[~t.isfinite()]))
     sums = t.sum(-1, dtype=torch.float64)
-    off = (sums - 1).abs() > max(1e-2, call.tolerance)
+    off = (sums - 1).abs() > max(1.01e-2, call.tolerance)
+    if not call.averaged:
+        off &= sums != 0  # A row of zeros leaves its sample out.
     low, high = t.min().item(), t.max().item()
     if low >= 0 and not bool(off.any()):
         return None
@@ -641,7 +652,8 @@ def _fed_probabilities(call: _Call) -> Finding | None:
     z, c, axis, whole = call.rows, call.classes, call.axis, call.values[0]
     if c < 2 or not len(z) or not bool(z.isfinite().all()) or bool(z.min() < 0):
         return None
-    if _distributed(z, call.tolerance):
+    # Probabilities typed with two digits sum to 0.99 or 1.01.
+    if _distributed(z, max(call.tolerance, 1.01e-2) if z.numel() > 2 else call.tolerance):
         least, most = trapped_range(c)
         return _find("softmax-before-cross-entropy", n=len(z), c=c, least=least, most=most)
     for other in range(whole.ndim):
@@ -682,6 +694,8 @@ def _not_log_probabilities(call: _Call) -> Finding | None:
     low, high = z.min().item(), z.max().item()
     if _distributed(z, call.tolerance):
         return _find("probabilities-to-nll-loss", low=low, high=high, axis=axis)
+    if low >= 0 and high <= 1 and z.numel() >= 6:
+        return _find("probabilities-to-nll-loss:sigmoid", low=low, high=high)
     for other in range(whole.ndim):
         if other != axis and _is_distribution(whole.exp(), other):
             return _find("softmax-over-wrong-axis:log", axis=other, right=axis)
@@ -829,12 +843,13 @@ def _binary_logits(call: _Call) -> Finding | None:
     if not z.numel() or not bool(((z >= 0) & (z <= 1)).all()):
         return None
     softmax = z.ndim > 1 and len(z) > 1 and _is_distribution(z, z.ndim - 1)
+    hard = z.numel() > 3 and bool(((z == 0) | (z == 1)).all()) and bool((z != z.flatten()[0]).any())
     # As logits they all say "positive"; as probabilities they fit every label.
-    fits = z.numel() >= 4 and bool((t == 0).any()) and bool((t == 1).any()) and bool(((z > 0.5) == (t > 0.5)).all())
+    fits = z.numel() > 2 and bool((t == 0).any()) and bool((t == 1).any()) and bool(((z > 0.5) == (t > 0.5)).all())
     fits = fits and bool((z > 0).all()) and not _placeholder(z, call.logits.dtype)
-    if not (softmax or fits or _unit_interval(z, call.logits.dtype)):
+    if not (softmax or hard or fits or _unit_interval(z, call.logits.dtype)):
         return None
-    kind = "softmax" if softmax else "sigmoid"
+    kind = "softmax" if softmax else "threshold" if hard else "sigmoid"
     return _find("sigmoid-before-bce-with-logits", size=z.numel(), low=z.min().item(), high=z.max().item(), kind=kind)
 
 
@@ -977,9 +992,10 @@ def _placeholder(z: Tensor, dtype: torch.dtype) -> bool:
     if dtype.itemsize < 4:
         return False
     scaled = z.double() * (2.0**53 if dtype == torch.float64 else 2.0**24)
-    # A float in [2^-k-1, 2^-k) is such a multiple by chance once in 2^k: four bits of coincidence are asked for.
+    # A float in [2^-k-1, 2^-k) is such a multiple by chance once in 2^k: bits of coincidence, fewer if well spread.
     coincidence = (-z.double().log2()).floor().clamp(min=0).sum()
-    return bool(coincidence >= 4) and bool((scaled == scaled.round()).all())
+    needed = 4 if z.max() - z.min() > 0.6 else 8
+    return bool(coincidence >= needed) and bool((scaled == scaled.round()).all())
 
 
 def _expands(small: Tensor, large: Tensor) -> bool:
