@@ -217,11 +217,13 @@ class _Call:
     def ignore_index(self) -> int:
         return index(self.ignore_index_)  # type: ignore[arg-type]
 
-    @property
-    def smoothing(self) -> float:
-        """Label smoothing, where it is a sensible one."""
+    @cached_property
+    def smoothing(self) -> float | None:
+        """Label smoothing; PyTorch takes scalars of NumPy and tensors of no dimension, too. None if it is no number."""
         value = self.label_smoothing_
-        return float(value) if isinstance(value, (int, float)) and 0 <= value < 1 else 0.0
+        if hasattr(value, "item") and getattr(value, "ndim", None) == 0 and not getattr(value, "requires_grad", False):
+            value = value.item()
+        return float(value) if isinstance(value, (int, float)) else None
 
     @property
     def reduction(self) -> str:
@@ -384,7 +386,7 @@ def _reduction(call: _Call) -> Finding | None:
 def _ignore_index(call: _Call) -> Finding | None:
     try:
         # PyTorch takes whatever can index (a NumPy integer, a tensor of one), in 64 bits.
-        fits = -(2**63) <= call.ignore_index < 2**63
+        fits = -(2**63) <= call.ignore_index < 2**63 and not isinstance(call.ignore_index_, bool)
     except Exception:
         fits = False
     if not fits:
@@ -395,9 +397,9 @@ def _ignore_index(call: _Call) -> Finding | None:
 
 
 def _smoothing(call: _Call) -> Finding | None:
-    value = call.label_smoothing_
-    if not isinstance(value, (int, float)):
-        return _find("label-smoothing-type", value=_brief(value))
+    value = call.smoothing
+    if value is None:
+        return _find("label-smoothing-type", value=_brief(call.label_smoothing_))
     if not 0 <= value < 1:
         why = "the target is uniform and the labels have no say" if value == 1 else "it must lie in [0, 1)"
         better = value / 100 if 1 < value <= 50 else 0.1
@@ -953,9 +955,9 @@ def _run(call: _Call, logits: Tensor) -> Tensor:
     if call.weight is not None:
         options["weight"] = call.weight.cpu() if logits.dtype == call.logits.dtype else call.weight.cpu().double()
     if call.loss in _INDEXED:
-        options["ignore_index"] = call.ignore_index
+        options["ignore_index"] = call.ignore_index_
     if call.loss == "cross_entropy":
-        options["label_smoothing"] = call.smoothing
+        options["label_smoothing"] = call.label_smoothing_
     result: Tensor = getattr(F, call.loss)(logits, call.target.cpu(), **options)
     return result
 
