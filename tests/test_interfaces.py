@@ -218,6 +218,27 @@ def test_a_repr_that_raises_is_survived():
             raise RuntimeError("no")
 
     assert codes(Sulky(), torch.tensor([0])) == ["not-a-tensor"]
+    good = (torch.zeros(1, 2), torch.tensor([0]))
+    assert codes(*good, loss=Sulky()) == ["unknown-loss"]
+    options = codes(*good, reduction=Sulky(), label_smoothing=Sulky())
+    assert options == ["unknown-reduction", "label-smoothing-type"]
+
+
+@pytest.mark.parametrize(
+    ("loss", "meant"),
+    [
+        ("CrossEntropyLoss", "cross_entropy"),
+        (torch.nn.NLLLoss(), "nll_loss"),
+        ("BCELoss", "binary_cross_entropy"),
+        (torch.nn.BCEWithLogitsLoss(), "binary_cross_entropy_with_logits"),
+        ("KLDivLoss", "kl_div"),
+        ("hinge", "cross_entropy"),
+    ],
+)
+def test_another_name_of_a_loss_is_led_to_ours(loss, meant):
+    (finding,) = diagnose(torch.zeros(1, 2), torch.tensor([0]), loss=loss)
+    assert finding.code == "unknown-loss"
+    assert f'loss="{meant}"' in finding.remedy
 
 
 def test_a_huge_batch_is_judged_by_its_first_samples():

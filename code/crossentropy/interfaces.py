@@ -144,8 +144,9 @@ def diagnose(
     See: chapter "interfaces", and the threads that the test cases cite.
     """
     if not isinstance(loss, str) or loss not in _CHECKS:
-        near = get_close_matches(str(loss), _CHECKS, n=1, cutoff=0.3) or ["cross_entropy"]
-        return [_find("unknown-loss", value=_brief(loss), known=", ".join(_CHECKS), near=near[0])]
+        spelt = _brief(loss).lower().replace("_", "")
+        near = next((name for nickname, name in _NICKNAMES.items() if nickname in spelt), "cross_entropy")
+        return [_find("unknown-loss", value=_brief(loss), known=", ".join(_CHECKS), near=near)]
     call = _Call(logits, target, weight, ignore_index, reduction, label_smoothing, loss)
     try:
         with torch.no_grad(), warnings.catch_warnings():
@@ -160,6 +161,14 @@ READ_LIMIT = 2**24
 
 _TEXTS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _INDEXED = ("cross_entropy", "nll_loss")
+_NICKNAMES = {
+    "bcewith": "binary_cross_entropy_with_logits",
+    "withlogit": "binary_cross_entropy_with_logits",
+    "bce": "binary_cross_entropy",
+    "binary": "binary_cross_entropy",
+    "kl": "kl_div",
+    "nll": "nll_loss",
+}
 
 
 def _find(key: str, **facts: object) -> Finding:
@@ -419,7 +428,7 @@ def _no_class_axis(call: _Call) -> Finding | None:
     if z.ndim != 1 or t.shape != z.shape or len(z) == 1:
         return None
     labels = _wide(_sample(t)) if call.readable else torch.empty(0)
-    if call.soft and (_is_distribution(labels, 0) or not call.readable):
+    if call.soft and (_distributed(labels, 2e-2) or not call.readable):
         return None
     binary = bool(((labels == 0) | (labels == 1)).all())
     if binary and labels.numel() > 2 and int(labels.sum()) == 1:
@@ -985,7 +994,7 @@ def _axes(value: Tensor, tolerance: float) -> list[tuple[int, ...]]:
 
 def _unit_interval(z: Tensor, dtype: torch.dtype) -> bool:
     """All of at least six entries in (0, 1], not all alike: what a sigmoid gives and scores hardly ever do."""
-    inside = z.numel() >= 6 and bool(((z > 0) & (z <= 1)).all())
+    inside = z.numel() >= 6 and bool(((z > 0) & (z <= 1)).all()) and bool(z.max() > 0.3)
     return inside and bool((z != z.flatten()[0]).any()) and not _placeholder(z, dtype)
 
 
