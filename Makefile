@@ -12,9 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # One code path for one result: the chapters' numbers must not depend on how many cores there are.
 export PYTHONHASHSEED := 0
 
-SOURCES := $(shell git ls-files code chapters theme _config.yml _toc.yml 2>/dev/null)
-
-.PHONY: help book notebooks widgets test check lint types spelling serve lab bench linkcheck lock clean
+.PHONY: help book notebooks widgets test check serve lab bench linkcheck lock clean
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
