@@ -55,7 +55,7 @@ def floor_and_excess(p: Tensor, q: Tensor, names: list[str]) -> Figure:
     """
     floor = entropy(p, unit="bits")
     total = cross_entropy(p, q, unit="bits")
-    figure, axes = new_figure("information-excess", height=0.9 + 0.42 * len(names))
+    figure, axes = new_figure("information-excess", width=5.6, height=0.9 + 0.42 * len(names))
     rows = range(len(names))
     axes.barh(rows, floor.tolist(), height=0.6, color=BLUE, label="H(P)")
     excess = axes.barh(rows, (total - floor).tolist(), height=0.6, left=floor.tolist(), color=ORANGE, label="KL(P ‖ Q)")
@@ -68,7 +68,7 @@ def floor_and_excess(p: Tensor, q: Tensor, names: list[str]) -> Figure:
     axes.invert_yaxis()
     axes.margins(x=0.1)
     axes.set_xlabel("cross-entropy H(P, Q) (bits)")
-    add_legend(axes)
+    add_legend(axes, loc="upper right", bbox_to_anchor=(1, 1))
     said = "; ".join(
         f"{name}: {f:.2f} + {t - f:.2f} = {t:.2f}"
         for name, f, t in zip(names, floor.tolist(), total.tolist(), strict=True)
@@ -110,14 +110,14 @@ def loss_and_floor(smoothed: Tensor, one_hot: Tensor, floor: float) -> Figure:
         one_hot: Loss at each step with one-hot targets, in nats, shape (n,).
         floor: Entropy of a smoothed target, in nats.
     """
-    figure, axes = new_figure("information-floor", height=3.4)
+    figure, axes = new_figure("information-floor", width=5.6)
     steps = range(len(smoothed))
     axes.fill_between(steps, smoothed.tolist(), floor, color=BLUE, alpha=0.2, linewidth=0, label="KL(P ‖ Q), smoothed")
     axes.plot(steps, smoothed.tolist(), color=BLUE, linestyle=DASHES[0], label="loss, smoothed target")
     axes.plot(range(len(one_hot)), one_hot.tolist(), color=ORANGE, linestyle=DASHES[1], label="loss, one-hot target")
     axes.axhline(floor, color=INK, linestyle=DASHES[3], label=f"H(P), smoothed: {floor:.3f}")
     axes.set(xlabel="step", ylabel="loss (nats)", ylim=(0, None))
-    add_legend(axes)
+    add_legend(axes, loc="upper right", bbox_to_anchor=(1, 1))
     figure.alt = (
         f"Loss against the step, both from {smoothed[0]:.3f} nats. With a smoothed target it falls to {smoothed[-1]:.3f} "
         f"and stays on its floor of {floor:.3f}; with a one-hot target it goes on towards 0 and ends at {one_hot[-1]:.3f}."
