@@ -197,6 +197,20 @@ def test_whatever_is_passed_nothing_is_raised(loss, thing):
     assert "ignore-index-type" in codes(good, good, ignore_index=thing, loss=loss)
 
 
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_loss_looks_first_at_what_it_was_given(loss):
+    good = torch.full((4, 3), 1 / 3)
+    binary = loss.startswith("binary")
+    assert codes(good.to_sparse(), good, loss=loss) == ["unsupported-layout"]
+    assert codes(good, good.to("meta"), loss=loss) == ["device-mismatch"]
+    assert codes(torch.arange(4), good, loss=loss) == ["arguments-swapped"]
+    assert codes((good > 0).int(), good, loss=loss) == ["input-dtype"]
+    empty = good[:0] if binary or loss == "kl_div" else torch.zeros(0, dtype=torch.long)
+    assert codes(good[:0], empty, loss=loss) == ["empty-batch"]
+    assert ("unsupported-option" in codes(good, good, loss=loss, ignore_index=255)) == (binary or loss == "kl_div")
+    assert ("unsupported-option" in codes(good, good, loss=loss, label_smoothing=0.1)) == (loss != "cross_entropy")
+
+
 @pytest.mark.filterwarnings("ignore")
 def test_odd_tensors_are_named_not_tripped_over():
     logits, target = torch.zeros(4, 3), torch.zeros(4, dtype=torch.long)

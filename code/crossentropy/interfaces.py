@@ -158,6 +158,8 @@ def diagnose(
 
 
 READ_LIMIT = 2**24
+# With so few classes an ignored one is hardly a vocabulary's padding token.
+FEW_CLASSES = 5
 
 _TEXTS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _INDEXED = ("cross_entropy", "nll_loss")
@@ -541,8 +543,7 @@ def _target_dtype(call: _Call) -> Finding | None:
 
 def _swapped_soft(call: _Call) -> Finding | None:
     z, t = call.values
-    same = call.soft and call.loss == "cross_entropy" and z.numel() and z.ndim
-    if not same or not _distributed(call.all_rows, call.tolerance) or not bool((t < 0).any()):
+    if not call.soft or not z.numel() or not _distributed(call.all_rows, call.tolerance) or not bool((t < 0).any()):
         return None
     logs = _distributed(call.as_rows(t).exp(), 10 * call.tolerance)
     return None if logs else _find("arguments-swapped:soft")
@@ -581,12 +582,19 @@ def _all_ignored(call: _Call) -> Finding | None:
 
 
 def _ignored_class(call: _Call) -> Finding | None:
-    ignore = call.ignore_index
+    ignore, c = call.ignore_index, call.classes
     if call.soft and ignore >= 0:
         return _find("ignore-index-with-probabilities", ignore=ignore, shape=_shape(call.target))
-    if call.soft or call.classes != 2 or ignore not in (0, 1):
+    if call.soft or not 0 <= ignore < c or c > FEW_CLASSES:
         return None
-    return _find("ignore-index-hides-class", ignore=ignore, other=1 - ignore, loss=call.loss)
+    if c == 2:
+        return _find("ignore-index-hides-class:binary", ignore=ignore, other=1 - ignore, loss=call.loss)
+    # Padding ends a row; a class lies anywhere.
+    ignored = torch.atleast_1d(call.values[1] == ignore).int()
+    padded = bool((ignored == ignored.cummax(-1).values).all())
+    return (
+        None if padded else _find("ignore-index-hides-class", ignore=ignore, n=int(ignored.sum()), c=c, loss=call.loss)
+    )
 
 
 # --- values of probability targets ------------------------------------------------------------------------------
@@ -1088,23 +1096,23 @@ _ARGUMENTS: list[_Group] = [
     _also(_smoothing),
     _fatal(_swapped, _input_dtype),
 ]
-_CLASSES: list[_Group] = [
-    _fatal(_no_class_axis, _empty, _one_column, _same_shape, _target_shape, _target_dtype, _swapped_soft),
-    _also(_out_of_range, _all_ignored, _ignored_class, _soft_target),
-]
+_CLASSES = _fatal(_no_class_axis, _empty, _one_column, _same_shape, _target_shape, _target_dtype)
 _PAIRS: list[_Group] = [_fatal(_empty, _binary_shape, _binary_dtype), _also(_binary_target), _also(_entry_weight)]
 
 # Groups of checks, the most fundamental first. A group gives its first finding; a fatal one ends the search.
 _CHECKS: dict[str, list[_Group]] = {
     "cross_entropy": [
         *_ARGUMENTS,
-        *_CLASSES,
+        _CLASSES,
+        _fatal(_swapped_soft),
+        _also(_out_of_range, _all_ignored, _ignored_class, _soft_target),
         _also(_not_finite, _masked, _fed_probabilities, _class_axis_evidence),
         _also(_class_weight),
     ],
     "nll_loss": [
         *_ARGUMENTS,
-        *_CLASSES,
+        _CLASSES,
+        _also(_out_of_range, _all_ignored, _ignored_class),
         _also(_not_finite, _masked, _class_axis_evidence, _not_log_probabilities),
         _also(_class_weight),
     ],
