@@ -1,0 +1,114 @@
+"""A real browser on the built site: every foreign request refused, every complaint on the console a failure."""
+
+import functools
+import http
+import http.server
+import shutil
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SITE = ROOT / "_build" / "html"
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    # No name is looked up: whatever asks for another host fails, and is reported.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+# One module at a time: while Playwright runs, nothing else in this thread can use asyncio.
+@pytest.fixture(scope="module")
+def browser():
+    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    if path is None:
+        pytest.fail(f"a browser is needed, one of {', '.join(CHROMIUM)} on PATH")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def do_GET(self):
+        if self.path == "/favicon.ico":
+            # Browsers ask for one by themselves, and complain.
+            self.send_response(http.HTTPStatus.NO_CONTENT)
+            self.end_headers()
+        else:
+            super().do_GET()
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def origins():
+    """Where the built site is: {"http": ..., "file": ...}, each to be followed by a path such as "/index.html"."""
+    if not (SITE / "index.html").is_file():
+        pytest.fail("the site is not built: run `make book`")
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(_Quiet, directory=str(SITE)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield {"http": f"http://127.0.0.1:{server.server_port}", "file": SITE.as_uri()}
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+class Visitor:
+    """Opens pages as one kind of reader, and keeps what must not happen: see ``complaints``."""
+
+    def __init__(self, browser, allowed):
+        self.browser, self.allowed = browser, allowed
+        self.contexts, self.complaints = [], []
+
+    def open(self, url, *, width=1200, height=900, theme="light", touch=False, scripts=True, before=""):
+        """The page at ``url``; ``before`` is JavaScript that runs first."""
+        context = self.browser.new_context(
+            viewport={"width": width, "height": height},
+            color_scheme=theme,
+            has_touch=touch,
+            java_script_enabled=scripts,
+        )
+        self.contexts.append(context)
+        context.set_default_timeout(10_000)
+        if before:
+            context.add_init_script(before)
+        page = context.new_page()
+        page.on("request", lambda request: self._watch(request.url))
+        page.on("console", lambda message: self._listen(message.type, message.text))
+        page.on("pageerror", lambda error: self.complaints.append(f"uncaught: {error}"))
+        # Deferred scripts have run by then.
+        page.goto(url, wait_until="domcontentloaded")
+        return page
+
+    def _watch(self, url):
+        if not url.startswith((*self.allowed, "data:", "blob:")):
+            self.complaints.append(f"foreign request: {url}")
+
+    def _listen(self, kind, text):
+        if kind in ("error", "warning"):
+            self.complaints.append(f"console {kind}: {text}")
+
+    def close(self):
+        for context in self.contexts:
+            context.close()
+
+
+@pytest.fixture
+def visitor(browser, origins):
+    """A :class:`Visitor` of the site; the test fails if anything complained or left."""
+    visitor = Visitor(browser, origins.values())
+    yield visitor
+    visitor.close()
+    assert visitor.complaints == []

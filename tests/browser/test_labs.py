@@ -1,0 +1,519 @@
+"""Every lab in the built page, over http and from a folder: it lives, it is right, and everybody can use it."""
+
+import contextlib
+import io
+import json
+import math
+import re
+from urllib.parse import quote
+
+import pytest
+from labs import CASES
+
+from conftest import ROOT
+from javascript import assert_agree
+
+AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+SCHEMES = ["http", "file"]
+NUMBERS = """root => {
+  const found = {};
+  const add = (element, name, value) => {
+    if (element.dataset.index === undefined) found[name] = value;
+    else (found[name] ??= [])[Number(element.dataset.index)] = value;
+  };
+  %s
+  return found;
+}"""
+CONTROLS = (
+    NUMBERS
+    % """
+  for (const c of root.querySelectorAll("input, select")) {
+    if (!c.name.endsWith("-slider")) add(c, c.name, c.type === "checkbox" ? c.checked : c.type === "number" ? c.value : c.value);
+  }"""
+)
+RESULTS = (
+    NUMBERS
+    % """
+  for (const o of root.querySelectorAll("output[data-quantity]")) add(o, o.dataset.quantity, o.dataset.value);"""
+)
+
+every_lab = pytest.mark.parametrize("case", CASES, ids=lambda case: case.lab.topic)
+
+
+def plain(value):
+    """A number where it is one, however it is spelt."""
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
+    with contextlib.suppress(ValueError, TypeError):
+        return float(value)
+    return value
+
+
+def controls(root):
+    return {name: plain(value) for name, value in root.evaluate(CONTROLS).items()}
+
+
+def results(root):
+    return {name: plain(value) for name, value in root.evaluate(RESULTS).items()}
+
+
+def assert_right(case, root):
+    """Every number on the page is what torch makes of the controls."""
+    shown, exact = results(root), case.expected(controls(root))
+    assert shown.keys() == exact.keys()
+    for quantity, value in exact.items():
+        if isinstance(value, str):
+            assert shown[quantity] == value
+        else:
+            assert_agree(shown[quantity], value)
+
+
+def same(old, new):
+    old, new = (value if isinstance(value, list) else [value] for value in (old, new))
+    # Entries that only one of the two has are neither moved nor still.
+    pairs = list(zip(old, new, strict=False))
+    return all(a == b or (isinstance(a, float) and math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-12)) for a, b in pairs)
+
+
+def assert_changed(case, root, before, change):
+    after = results(root)
+    moved = {quantity for quantity in after if not same(before[quantity], after[quantity])}
+    assert change.moves <= moved
+    assert not change.stays & moved
+    assert_right(case, root)
+
+
+def fragment(case, state):
+    """The part of an address that names this state."""
+    values = ((name, v if isinstance(v, list) else [v]) for name, v in state.items())
+    return "#" + "&".join(f"{case.lab.topic}.{name}={','.join(quote(str(v)) for v in vs)}" for name, vs in values)
+
+
+@pytest.fixture
+def open_lab(visitor, origins):
+    def open_lab(case, scheme="http", **options):
+        page = visitor.open(f"{origins[scheme]}{case.page}", **options)
+        root = page.locator(f'[data-widget="{case.lab.topic}"]').first
+        if options.get("scripts", True):
+            page.locator(f'[data-widget="{case.lab.topic}"][data-ready="true"]').first.wait_for()
+        return page, root
+
+    return open_lab
+
+
+def follow(page, case, state):
+    """Follow a link to this state of the lab."""
+    page.evaluate("hash => { location.hash = hash }", fragment(case, state))
+    # The event that tells the page of it comes later.
+    page.wait_for_timeout(50)
+
+
+def states(page, case, root):
+    """Bring the lab into each of the states that the case names, the first one and a changed one among them."""
+    yield {}
+    alter(case, root)
+    yield {"altered": True}
+    for state in case.states:
+        root.locator('[name="reset"]').click()
+        follow(page, case, state)
+        assert_right(case, root)
+        yield state
+
+
+def control(root, name):
+    """The control of that name; of several the second."""
+    found = root.locator(f'[name="{name}"]')
+    return found.nth(1 if found.count() > 1 else 0)
+
+
+def sliders(case, root):
+    return [(name, control(root, f"{name}-slider")) for name in case.controls if root.locator(f'[name="{name}-slider"]').count()]  # fmt: skip
+
+
+def centre(box, fraction=0.5):
+    return box["x"] + fraction * box["width"], box["y"] + box["height"] / 2
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_lab
+def test_becomes_ready_with_torchs_numbers(case, scheme, open_lab):
+    _, root = open_lab(case, scheme)
+    assert_right(case, root)
+    assert set(case.controls) <= controls(root).keys()
+
+
+@every_lab
+def test_every_control_has_a_name_of_its_own_and_a_label(case, open_lab):
+    _, root = open_lab(case)
+    keys = root.evaluate(
+        """root => [...root.querySelectorAll("input, select, button")].map((c) =>
+             [c.name, c.dataset.index ?? "", c.labels?.[0]?.textContent || c.ariaLabel || c.textContent])"""
+    )
+    assert all(name and label.strip() for name, _, label in keys)
+    assert len({(name, index) for name, index, _ in keys}) == len(keys)
+    assert root.locator("[id]").count() == 0
+    outputs = root.evaluate("root => [...root.querySelectorAll('output')].map((o) => o.labels[0]?.textContent ?? '')")
+    assert all(map(str.strip, outputs))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_lab
+def test_typed_numbers_count_in_full(case, scheme, open_lab):
+    _, root = open_lab(case, scheme)
+    for name, change in case.controls.items():
+        box = control(root, name)
+        if box.get_attribute("type") != "number":
+            continue
+        low, high = (float(box.get_attribute(bound)) for bound in ("min", "max"))
+        for value in (low, high, 0.123456789012345 * high + 0.876543210987655 * low, min(high, 1.2345678901234567)):
+            box.fill(repr(value))
+            assert float(box.input_value()) == value
+            assert_right(case, root)
+        before = results(root)
+        box.fill(repr(min(high, 1.5)))
+        box.press("Enter")
+        assert_changed(case, root, before, change)
+
+
+@every_lab
+def test_what_is_no_number_within_the_bounds_is_refused(case, open_lab):
+    _, root = open_lab(case)
+    for name in case.controls:
+        box = control(root, name)
+        if box.get_attribute("type") != "number":
+            continue
+        first, before = box.input_value(), results(root)
+        box.fill("")
+        assert box.get_attribute("aria-invalid") == "true"
+        assert results(root) == before
+        box.blur()
+        assert box.input_value() == first
+        assert box.get_attribute("aria-invalid") is None
+        high = float(box.get_attribute("max"))
+        box.fill(repr(2 * high + 1))
+        assert box.get_attribute("aria-invalid") == "true"
+        assert results(root) == before
+        box.blur()
+        assert float(box.input_value()) == high
+        assert_right(case, root)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_lab
+def test_every_slider_obeys_the_mouse(case, scheme, open_lab):
+    page, root = open_lab(case, scheme)
+    for name, slider in sliders(case, root):
+        before = results(root)
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        page.mouse.move(*centre(box))
+        page.mouse.down()
+        for fraction in (0.6, 0.7, 0.8):
+            page.mouse.move(*centre(box, fraction))
+            assert_right(case, root)
+        page.mouse.up()
+        assert_changed(case, root, before, case.controls[name])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_lab
+def test_every_slider_obeys_a_finger(case, scheme, open_lab):
+    page, root = open_lab(case, scheme, width=360, touch=True)
+    fingers = page.context.new_cdp_session(page)
+
+    def touch(kind, *points):
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    for name, slider in sliders(case, root):
+        slider.evaluate("slider => slider.scrollIntoView({ block: 'center' })")
+        before = results(root)
+        box = slider.bounding_box()
+        page.touchscreen.tap(*centre(box, 0.2))
+        assert_changed(case, root, before, case.controls[name])
+        before = results(root)
+        touch("touchStart", centre(box, 0.2))
+        for fraction in (0.4, 0.6, 0.9):
+            touch("touchMove", centre(box, fraction))
+        touch("touchEnd")
+        assert_changed(case, root, before, case.controls[name])
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_lab
+def test_every_slider_obeys_the_keyboard(case, scheme, open_lab):
+    _, root = open_lab(case, scheme)
+    for name, slider in sliders(case, root):
+        values = []
+        for key in ("ArrowRight", "ArrowUp", "PageDown", "Home", "ArrowRight", "End", "ArrowLeft"):
+            before, old = results(root), slider.input_value()
+            slider.press(key)
+            values.append(float(slider.input_value()))
+            assert slider.input_value() != old
+            # At an end of the scale a step may be too small to see.
+            assert_right(case, root)
+            assert not {q for q in case.controls[name].stays if not same(before[q], results(root)[q])}
+        assert values[3] == float(slider.get_attribute("min"))
+        assert values[5] == float(slider.get_attribute("max"))
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_lab
+def test_every_choice_can_be_made(case, scheme, open_lab):
+    _, root = open_lab(case, scheme)
+    for name in case.controls:
+        select = control(root, name)
+        if select.evaluate("c => c.tagName") != "SELECT":
+            continue
+        for value in select.evaluate("c => [...c.options].map((o) => o.value)"):
+            select.select_option(value)
+            assert_right(case, root)
+        select.press("Home")
+        assert_right(case, root)
+        before = results(root)
+        select.press("ArrowDown")
+        assert_changed(case, root, before, case.controls[name])
+
+
+@pytest.mark.parametrize("means", ["mouse", "touch", "Enter", "Space"])
+@every_lab
+def test_every_button_obeys(case, means, open_lab):
+    _, root = open_lab(case, touch=means == "touch")
+    for name, change in case.buttons.items():
+        button, before = control(root, name), results(root)
+        if means == "mouse":
+            button.click()
+        elif means == "touch":
+            button.tap()
+        else:
+            button.press(means)
+        assert_changed(case, root, before, change)
+
+
+def alter(case, root):
+    """Another value in every number control."""
+    for name in case.controls:
+        box = control(root, name)
+        if box.get_attribute("type") == "number":
+            low, high = float(box.get_attribute("min")), float(box.get_attribute("max"))
+            box.fill(repr(min(max(0.7123456789, low), high)))
+    press_one(case, root)
+
+
+def press_one(case, root):
+    for name in case.buttons:
+        if control(root, name).is_enabled():
+            control(root, name).click()
+            return
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_lab
+def test_the_address_keeps_the_state(case, scheme, open_lab, visitor):
+    page, root = open_lab(case, scheme)
+    length = page.evaluate("history.length")
+    alter(case, root)
+    page.wait_for_url(re.compile(f"#{case.lab.topic}\\."))
+    assert page.evaluate("history.length") == length
+    again = visitor.open(page.url)
+    other = again.locator(f'[data-widget="{case.lab.topic}"][data-ready="true"]').first
+    other.wait_for()
+    assert controls(other) == controls(root)
+    assert results(other) == results(root)
+    assert other.evaluate("root => root.getBoundingClientRect().top < innerHeight")
+
+
+@every_lab
+def test_a_followed_link_changes_the_lab_in_place(case, open_lab):
+    page, root = open_lab(case)
+    for state in case.states:
+        before = controls(root)
+        follow(page, case, state)
+        assert controls(root) != before
+        assert_right(case, root)
+
+
+@every_lab
+def test_a_broken_address_breaks_nothing(case, open_lab):
+    page, root = open_lab(case)
+    names = [*case.lab().state, "nothing", "constructor"]
+    for nonsense in ("", "%", "%zz", "%E0%A4%A", "x", "9e99", "-9e99", "NaN", "1,", ",,,", ",".join("1" * 99)):
+        hash_ = "&".join(f"{case.lab.topic}.{name}={nonsense}" for name in names)
+        page.evaluate("hash => { location.hash = hash }", hash_)
+        page.wait_for_timeout(50)
+        assert_right(case, root)
+
+
+@every_lab
+def test_an_anchor_is_left_alone(case, open_lab):
+    page, root = open_lab(case)
+    before = controls(root)
+    anchor = page.locator("section[id]").first.get_attribute("id")
+    page.evaluate("anchor => { location.hash = anchor }", anchor)
+    page.wait_for_timeout(400)
+    assert page.evaluate("location.hash") == f"#{anchor}"
+    assert controls(root) == before
+
+
+@every_lab
+def test_reset_leads_back_to_the_start(case, open_lab):
+    page, root = open_lab(case)
+    first = controls(root), results(root)
+    alter(case, root)
+    assert controls(root) != first[0]
+    page.wait_for_url(re.compile("#"))
+    root.locator('[name="reset"]').press("Enter")
+    assert (controls(root), results(root)) == first
+    page.wait_for_url(lambda url: "#" not in url)
+
+
+def run(code):
+    """What Python prints for the code: {quantity: number or list}."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(code, "copied", "exec"), {})
+    lines = (line.partition(" ") for line in out.getvalue().splitlines())
+    return {name: eval(value, {"inf": math.inf, "nan": math.nan}) for name, _, value in lines}
+
+
+@every_lab
+def test_the_copied_code_prints_the_same_numbers(case, open_lab):
+    page, root = open_lab(case)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    status = root.locator("[role=status]")
+    for _ in states(page, case, root):
+        status.evaluate("status => { status.textContent = '' }")
+        root.locator('[name="copy"]').click()
+        page.wait_for_function("status => status.textContent === 'Copied.'", arg=status.element_handle())
+        code = page.evaluate("navigator.clipboard.readText()")
+        assert code == root.locator("pre code").text_content()
+        printed, shown = run(code), results(root)
+        assert printed.keys() == shown.keys() - case.only_shown
+        for quantity, value in printed.items():
+            if isinstance(value, str):
+                assert shown[quantity] == value
+            else:
+                assert_agree(shown[quantity], value)
+
+
+@every_lab
+def test_the_code_is_shown_where_copying_is_refused(case, open_lab):
+    refusal = "document.execCommand = () => false; Object.defineProperty(navigator, 'clipboard', { value: undefined });"
+    _, root = open_lab(case, before=refusal)
+    assert not root.locator("pre code").is_visible()
+    root.locator('[name="copy"]').press("Enter")
+    root.locator("pre code").wait_for()
+    assert "not" in root.locator("[role=status]").text_content() or "no" in root.locator("[role=status]").text_content()
+
+
+@every_lab
+def test_a_change_is_announced_once(case, open_lab):
+    page, root = open_lab(case)
+    root.evaluate(
+        """root => {
+          globalThis.said = [];
+          for (const region of root.querySelectorAll("[role=status], [aria-live=polite], [aria-live=assertive], output")) {
+            if (region.getAttribute("aria-live") === "off") continue;
+            new MutationObserver(() => said.push(region.textContent)).observe(region, { childList: true, characterData: true, subtree: true });
+          }
+        }"""
+    )
+    name, slider = sliders(case, root)[0]
+    for _ in range(5):
+        slider.press("ArrowRight")
+    page.wait_for_timeout(1000)
+    assert len(page.evaluate("said")) == 1, f"after {name}"
+    assert page.evaluate("said")[0] == root.locator(".ce-summary").text_content()
+
+
+@every_lab
+def test_axe_finds_nothing(case, open_lab):
+    page, root = open_lab(case)
+    page.evaluate(AXE)
+    # The rest of the page is not looked at, but would be walked through each time.
+    page.evaluate("document.querySelectorAll('.katex, .ce-figure').forEach((element) => element.remove())")
+    root.locator("details").first.evaluate("details => { details.open = true }")
+    for state in states(page, case, root):
+        number = root.locator('input[type="number"]').first
+        if state and number.count():
+            number.fill("")
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            # What fades from one theme to the other has no contrast of its own.
+            page.wait_for_timeout(300)
+            report = page.evaluate("root => axe.run(root, { resultTypes: ['violations'] })", root.element_handle())
+            found = [f"{v['id']}: {v['nodes'][0]['html']}" for v in report["violations"]]
+            assert found == [], f"{theme}, {state}"
+            assert report["passes"]
+
+
+@every_lab
+def test_nothing_scrolls_sideways(case, open_lab):
+    # 600 is a window of 1200 at 200 % zoom.
+    page, root = open_lab(case)
+    root.locator("details").first.evaluate("details => { details.open = true }")
+    for state in states(page, case, root):
+        for width in (1200, 600, 360, 320):
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.scrollingElement.scrollWidth - innerWidth") <= 0, f"{width}, {state}"
+            over = root.evaluate(
+                """root => [...root.querySelectorAll("*")]
+                     .filter((e) => e.getClientRects().length && !e.closest(".ce-live"))
+                     .filter((e) => e.getBoundingClientRect().right > root.getBoundingClientRect().right + 1)
+                     .map((e) => e.outerHTML.slice(0, 80))"""
+            )
+            assert over == [], f"{width}, {state}"
+
+
+@every_lab
+def test_targets_are_large_enough(case, open_lab):
+    _, root = open_lab(case, width=360)
+    small = root.evaluate(
+        """root => [...root.querySelectorAll("input, select, button, summary")]
+             .map((e) => [e.name ?? e.tagName, e.getBoundingClientRect()])
+             .filter(([, r]) => r.width < 24 || r.height < 24).map(([name, r]) => [name, r.width, r.height])"""
+    )
+    assert small == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@every_lab
+def test_paper_and_readers_without_script_get_the_starting_table(case, scripts, open_lab):
+    page, root = open_lab(case, scripts=scripts)
+    if scripts:
+        assert not root.locator("table.ce-start").is_visible()
+        page.emulate_media(media="print")
+    assert root.locator("table.ce-start").is_visible()
+    assert not root.locator("input, button").first.is_visible()
+    _, header, rows = case.lab().table()
+    shown = root.locator("table.ce-start tr").all_inner_texts()
+    assert [row.split("\t") for row in shown] == [header, *rows]
+
+
+@every_lab
+def test_the_page_loads_the_labs_once(case, open_lab):
+    page, _ = open_lab(case)
+    urls = page.evaluate("performance.getEntriesByType('resource').map((r) => r.name)")
+    assert len([url for url in urls if "labs.js" in url]) == 1
+    assert len([url for url in urls if "labs.css" in url]) == 1
+    for name in ("labs.js", "labs.css"):
+        stored = ROOT / "code" / "crossentropy" / "widgets" / "static" / name
+        assert (ROOT / "_build" / "html" / "_static" / "labs" / name).read_bytes() == stored.read_bytes()
+    # What a notebook would need to wake its widgets stays out of the page.
+    assert "widget-state" not in page.content()
+
+
+def test_a_page_without_a_lab_loads_none(visitor, origins):
+    page = visitor.open(f"{origins['http']}/chapters/index.html")
+    assert "labs/labs" not in page.content()
+
+
+def test_every_lab_is_driven():
+    import crossentropy.widgets
+
+    assert sorted(case.lab.__name__ for case in CASES) == sorted(crossentropy.widgets.__all__)
+
+
+def test_states_are_json():
+    for case in CASES:
+        for state in case.states:
+            case.lab(**json.loads(json.dumps(state)))

@@ -1,0 +1,213 @@
+"""What holds for every lab: its Python face, what it shows without a kernel, and its bundles. The page: tests/browser/."""
+
+import gzip
+import json
+import re
+
+import ipywidgets
+import pytest
+from bs4 import BeautifulSoup
+
+import crossentropy.widgets
+from crossentropy.widgets.lab import Lab, Number, Numbers
+from javascript import ROOT, WIDGETS, node
+
+LABS = [getattr(crossentropy.widgets, name) for name in crossentropy.widgets.__all__]
+STATIC = WIDGETS / "static"
+
+every_lab = pytest.mark.parametrize("lab", LABS, ids=lambda lab: lab.topic)
+
+
+def traits(lab, kind):
+    return [(name, trait) for name, trait in lab.class_traits(state=True).items() if isinstance(trait, kind)]
+
+
+def data(widget):
+    bundle, _ = widget._repr_mimebundle_()
+    return bundle
+
+
+@every_lab
+def test_starts_with_its_results_computed(lab):
+    widget = lab()
+    assert set(widget.compute()) == set(widget.trait_names(result=True))
+    for name, value in widget.compute().items():
+        assert getattr(widget, name) == value
+
+
+@every_lab
+def test_every_state_and_result_is_synced(lab):
+    widget = lab()
+    assert {*widget.state, *widget.compute(), "start"} <= set(widget.keys)
+    assert widget.start == widget.state
+
+
+@every_lab
+def test_results_cannot_be_set(lab):
+    widget = lab()
+    for name in widget.compute():
+        with pytest.raises(Exception, match="read-only"):
+            setattr(widget, name, 0.0)
+        with pytest.raises(TypeError, match=f"{lab.__name__} takes .* got {name}"):
+            lab(**{name: 0.0})
+
+
+@every_lab
+def test_an_unknown_argument_is_refused(lab):
+    with pytest.raises(TypeError, match=f"{lab.__name__} takes .* got lodgits"):
+        lab(lodgits=[1.0])
+
+
+@every_lab
+def test_numbers_beyond_their_bounds_are_refused_at_once(lab):
+    widget = lab()
+    for name, trait in traits(lab, Number):
+        before = getattr(widget, name)
+        for value in (trait.low - 1, trait.high + 1):
+            with pytest.raises(ValueError, match=re.escape(f"{name} must lie in [{trait.low}, {trait.high}], got")):
+                setattr(widget, name, value)
+        with pytest.raises(ValueError, match=f"{name} must be finite, got nan"):
+            setattr(widget, name, float("nan"))
+        with pytest.raises(TypeError, match=f"{name} must be a number, got str"):
+            lab(**{name: "1"})
+        assert getattr(widget, name) == before
+
+
+@every_lab
+def test_lists_of_a_wrong_length_or_kind_are_refused_at_once(lab):
+    for name, trait in traits(lab, Numbers):
+        widget = lab()
+        good = getattr(widget, name)
+        with pytest.raises(ValueError, match=f"{name} must hold {trait.fewest} to {trait.most} numbers, got"):
+            setattr(widget, name, good[:1] * (trait.most + 1))
+        with pytest.raises(ValueError, match=re.escape(f"{name}[0] must lie in [{trait.low}, {trait.high}], got")):
+            setattr(widget, name, [trait.high + 1.0, *good[1:]])
+        with pytest.raises(TypeError, match=f"{name} must be a sequence of numbers, got str"):
+            setattr(widget, name, "2.0")
+        with pytest.raises(TypeError, match=re.escape(f"{name}[0] must be a number, got str")):
+            setattr(widget, name, ["2.0", *good[1:]])
+        assert getattr(widget, name) == good
+
+
+@every_lab
+def test_two_labs_of_one_state_show_the_same(lab):
+    first, second = data(lab()), data(lab())
+    # The view names its model, which is another each time; nbval and theme/notebooks.py leave it out.
+    assert first.pop("application/vnd.jupyter.widget-view+json") != second.pop(
+        "application/vnd.jupyter.widget-view+json"
+    )
+    assert first == second
+    assert set(first) == {"text/plain", "text/html"}
+
+
+@every_lab
+def test_the_html_carries_the_state_and_a_table(lab):
+    widget = lab()
+    page = BeautifulSoup(data(widget)["text/html"], "html.parser")
+    (root,) = page.select(f'.ce-lab[data-widget="{lab.topic}"]')
+    (state,) = root.select('script[type="application/json"]')
+    assert json.loads(state.string) == widget.state
+    (table,) = root.select("table")
+    assert table.caption.get_text()
+    header = table.select("thead th")
+    rows = table.select("tbody tr")
+    assert rows
+    assert all(len(row.find_all(["th", "td"])) == len(header) for row in rows)
+
+
+@every_lab
+def test_the_html_makes_no_request_and_uses_no_id(lab):
+    html = data(lab())["text/html"]
+    assert not re.search(r"\b(src|href|id|style|on\w+)=", html)
+
+
+def test_a_state_cannot_end_its_script_element():
+    class Named(Lab):
+        topic = "named"
+
+        @property
+        def state(self):
+            return {"name": "</script><b>"}
+
+        def compute(self):
+            return {}
+
+        def table(self):
+            return "<caption>", ["<head>"], [["<cell>"]]
+
+    html = data(Named())["text/html"]
+    assert "</script><b>" not in html
+    assert "<cell>" not in html
+    assert json.loads(BeautifulSoup(html, "html.parser").script.string) == {"name": "</script><b>"}
+
+
+@every_lab
+def test_text_names_the_constructor_call(lab):
+    widget = lab()
+    first = data(widget)["text/plain"].splitlines()[0]
+    assert first == repr(widget)
+    assert eval(first, {lab.__name__: lab}).state == widget.state
+
+
+@every_lab
+def test_composes_with_ipywidgets(lab):
+    one, other = lab(), lab()
+    ipywidgets.VBox([one, other])
+    for name, trait in traits(lab, Number):
+        ipywidgets.link((one, name), (other, name))
+        setattr(one, name, trait.high)
+        assert getattr(other, name) == trait.high
+        assert other.compute() == {key: getattr(other, key) for key in other.compute()}
+
+
+@every_lab
+def test_the_notebook_runs_its_bundle(lab):
+    widget = lab()
+    assert widget._esm == (STATIC / f"{lab.topic}.js").read_text(encoding="utf8")
+    assert widget._css == (STATIC / "labs.css").read_text(encoding="utf8")
+
+
+@pytest.fixture(scope="module")
+def rebuilt(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bundles")
+    sources = json.loads(node(str(WIDGETS / "js" / "build.mjs"), str(folder)))
+    return folder, sources
+
+
+def test_the_bundles_are_what_the_sources_give(rebuilt):
+    folder, _ = rebuilt
+    expected = {path.name: path.read_bytes() for path in folder.iterdir()}
+    stored = {path.name: path.read_bytes() for path in STATIC.iterdir()}
+    assert stored.keys() == expected.keys()
+    stale = [name for name in stored if stored[name] != expected[name]]
+    assert not stale, f"{stale} differ from their sources: run `make widgets`"
+
+
+def test_both_hosts_run_the_same_code(rebuilt):
+    _, sources = rebuilt
+    topics = {f"{lab.topic}.js" for lab in LABS}
+    assert topics == set(sources) - {"labs.js", "labs.css"}
+    for bundle in topics:
+        assert bundle in sources[bundle]
+        assert set(sources[bundle]) <= set(sources["labs.js"])
+    # The static page adds its host and the list of labs, nothing of any lab.
+    everything = set().union(*(sources[bundle] for bundle in topics))
+    assert set(sources["labs.js"]) - everything == {"static.js", "labs.js"}
+
+
+def test_all_labs_together_stay_small():
+    size = sum(len(gzip.compress((STATIC / name).read_bytes())) for name in ("labs.js", "labs.css"))
+    assert size < 60_000, f"{size} bytes, compressed"
+
+
+def test_the_sources_use_no_ids_and_force_nothing():
+    for path in (WIDGETS / "js").iterdir():
+        source = path.read_text(encoding="utf8")
+        assert "!important" not in source, path.name
+        assert not re.search(r"\bid:|\.id\b|getElementById|innerHTML", source), path.name
+        if path.suffix == ".js":
+            assert source.startswith("// @ts-check\n"), path.name
+
+
+def test_the_package_ships_the_bundles():
+    assert '"widgets/static/*"' in (ROOT / "pyproject.toml").read_text()
