@@ -260,6 +260,9 @@ def test_a_huge_batch_is_judged_by_its_first_samples():
     assert codes(logits, torch.tensor([1]).expand(2**40)) == ["softmax-before-cross-entropy"]
     assert codes(torch.zeros(1).expand(3, 2**40), torch.tensor([1, 2, 3])) == []
     assert codes(torch.zeros(2, 3), torch.tensor([1.0]).expand(2**40)) == ["batch-size-mismatch"]
+    skipped = torch.tensor([0, 1, 2, 0, 1]).repeat(2**22)
+    found = codes(torch.tensor([[2.0, -1.0, 0.0]]).expand(len(skipped), 3), skipped, ignore_index=0)
+    assert found == ["ignore-index-hides-class"]
 
 
 def test_nothing_that_is_passed_is_changed():

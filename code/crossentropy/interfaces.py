@@ -590,7 +590,8 @@ def _ignored_class(call: _Call) -> Finding | None:
     if c == 2:
         return _find("ignore-index-hides-class:binary", ignore=ignore, other=1 - ignore, loss=call.loss)
     # Padding ends a row; a class lies anywhere.
-    ignored = torch.atleast_1d(call.values[1] == ignore).int()
+    t = call.values[1]
+    ignored = ((t if t.ndim else t.reshape(1)) == ignore).int()
     padded = bool((ignored == ignored.cummax(-1).values).all())
     return (
         None if padded else _find("ignore-index-hides-class", ignore=ignore, n=int(ignored.sum()), c=c, loss=call.loss)
