@@ -114,10 +114,11 @@ def figures_without_words(notebook: nbformat.NotebookNode) -> list[str]:
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             data = output.get("data", {})
-            if any(mime.startswith("image/") for mime in data) or "<svg" in data.get("text/html", ""):
+            page = data.get("text/html", "")
+            if any(mime.startswith("image/") for mime in data) or "<svg" in page or "<img" in page:
                 words = data.get("text/plain", "").strip()
                 # "<Figure size 640x480 with 1 Axes>" describes nothing.
-                if not words or words.startswith("<"):
+                if not words or words.startswith("<") or re.search(r'<img\b(?![^>]*alt="[^"]+")', page):
                     found.append(cell.id)
     return found
 
@@ -277,6 +278,9 @@ def output_cell(data: dict[str, str], **kind: str) -> nbformat.NotebookNode:
     [
         ({"text/html": "<svg></svg>", "text/plain": "Two bars."}, False),
         ({"text/html": "<svg></svg>"}, True),
+        ({"text/html": '<img alt="Two bars." src="">', "text/plain": "Two bars."}, False),
+        ({"text/html": '<img alt="" src="">', "text/plain": "Two bars."}, True),
+        ({"text/html": "<img>", "text/plain": "Two bars."}, True),
         ({"image/png": "iVBOR", "text/plain": "<Figure size 640x480 with 1 Axes>"}, True),
         ({"image/png": "iVBOR", "text/plain": "  "}, True),
         ({"text/html": "<table></table>"}, False),

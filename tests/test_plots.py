@@ -1,9 +1,12 @@
 """The figures: what they drew, that they say it in words, and that they follow the page's theme."""
 
+import base64
 import re
+from xml.etree import ElementTree
 
 import pytest
 import torch
+from bs4 import BeautifulSoup
 
 from crossentropy.datasets import load_wine
 from crossentropy.plots import softmax as plots
@@ -48,14 +51,29 @@ def test_bottles_are_all_drawn():
     assert sorted(drawn) == sorted(tuple(row) for row in wine.x.tolist())
 
 
-def test_a_figure_shows_itself_with_its_alt_text_and_in_the_themes_ink():
+def test_a_figure_takes_the_themes_ink():
+    shown = plots.probability_bars(LOGITS).to_html()
+    assert 'role="img" aria-label="Two bar charts' in shown
+    assert "currentColor" in shown
+    assert not re.search(r"(?<!, )#[0-9a-f]{6}(?!\))", shown.replace("#ffffff", ""))
+    assert "<style" not in shown
+
+
+def test_a_figure_shows_itself_as_an_image_with_its_alt_text():
     figure = plots.probability_bars(LOGITS)
+    figure.alt += ' Said "so".'
     shown = figure._repr_mimebundle_()
+    assert set(shown) == {"text/html", "text/plain"}
     assert shown["text/plain"] == f"Figure: {figure.alt}"
-    assert 'role="img" aria-label="Two bar charts' in shown["text/html"]
-    assert "currentColor" in shown["text/html"]
-    assert not re.search(r"(?<!, )#[0-9a-f]{6}(?!\))", shown["text/html"].replace("#ffffff", ""))
-    assert "<style" not in shown["text/html"]
+    image = BeautifulSoup(shown["text/html"], "html.parser").select_one("img.ce-figure")
+    assert image["alt"] == figure.alt
+    kind, _, data = image["src"].partition(",")
+    assert kind == "data:image/svg+xml;base64"
+    # Well-formed on its own, and with an ink of its own: an image sees no page around it.
+    root = ElementTree.fromstring(base64.b64decode(data))
+    assert root.attrib["color"] == INK
+    svg = base64.b64decode(data).decode().replace(f' color="{INK}"', "", 1)
+    assert figure.to_html() == f'<div class="ce-figure">{svg}</div>'
 
 
 def test_two_figures_share_no_id():

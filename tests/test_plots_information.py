@@ -74,10 +74,10 @@ def test_loss_curves_stand_above_their_floor():
 
 @pytest.mark.parametrize("figure", every_figure(), ids=lambda figure: figure.name)
 def test_each_figure_says_in_words_what_it_shows_and_follows_the_theme(figure):
-    shown = figure._repr_mimebundle_()
+    shown = figure.to_html()
     assert len(figure.alt) > 80
-    assert "currentColor" in shown["text/html"]
-    assert not re.search(r"(?<!, )#[0-9a-f]{6}(?!\))", shown["text/html"].replace("#ffffff", ""))
+    assert "currentColor" in shown
+    assert not re.search(r"(?<!, )#[0-9a-f]{6}(?!\))", shown.replace("#ffffff", ""))
 
 
 def test_alt_texts_give_the_numbers_drawn():

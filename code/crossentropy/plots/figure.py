@@ -1,5 +1,6 @@
-"""The canvas of every figure: one palette, inline SVG that follows the page's theme, alt text that travels along."""
+"""The canvas of every figure: one palette, SVG that follows the page's theme, alt text that travels along."""
 
+import base64
 import html
 import io
 import re
@@ -46,7 +47,7 @@ _STYLE: Any = {
 
 
 class Figure(MatplotlibFigure):
-    """A matplotlib Figure that shows itself as inline SVG, and as its alt text where no picture can be seen."""
+    """A matplotlib Figure that shows itself as an SVG image, and as its alt text where no picture can be seen."""
 
     name: str
     alt: str
@@ -54,7 +55,19 @@ class Figure(MatplotlibFigure):
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         if not self.alt:
             raise ValueError("figure.alt must say what the figure shows, got an empty text")
-        return {"text/html": self.to_html(), "text/plain": f"Figure: {self.alt}"}
+        return {"text/html": self.to_image(), "text/plain": f"Figure: {self.alt}"}
+
+    def to_image(self) -> str:
+        """An ``img`` that holds the SVG.
+
+        Of inline SVG, a Jupyter that does not trust a notebook yet leaves the loose words; an image it shows, with its
+        alt text. The book's site takes the SVG out again, so that its ink can follow the theme.
+        """
+        svg = self.to_html().removeprefix('<div class="ce-figure">').removesuffix("</div>")
+        # An image sees no page around it: this is the ink of currentColor there.
+        svg = svg.replace("<svg ", f'<svg color="{INK}" ', 1)
+        data = base64.b64encode(svg.encode()).decode()
+        return f'<img class="ce-figure" alt="{html.escape(self.alt)}" width="{self._width()}" src="data:image/svg+xml;base64,{data}">'
 
     def to_html(self) -> str:
         """Inline SVG whose ink is the text's own colour, so that it reads on a light and on a dark page."""
@@ -77,12 +90,14 @@ class Figure(MatplotlibFigure):
         return f'<div class="ce-figure">{svg}</div>'
 
     def _root(self, match: re.Match[str]) -> str:
-        width = round(self.get_figwidth() * 72)
         return (
             f'{match[2]} role="img" aria-label="{html.escape(self.alt)}" '
-            f'style="width: 100%; max-width: {width * 1.25:.0f}px; height: auto" xmlns="http://www.w3.org/2000/svg" '
+            f'style="width: 100%; max-width: {self._width()}px; height: auto" xmlns="http://www.w3.org/2000/svg" '
             'xmlns:xlink="http://www.w3.org/1999/xlink">'
         )
+
+    def _width(self) -> int:
+        return round(self.get_figwidth() * 90)
 
     def _keep_only_used_ids(self, svg: str) -> str:
         """Ids are global to a page: drop those nobody points at, and put the figure's name before the others."""
