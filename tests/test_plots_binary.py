@@ -71,6 +71,7 @@ def test_the_lines_are_where_the_probability_is_what_they_say():
         p = sigmoid(points @ WEIGHT + BIAS)
         assert line.get_label() == f"p = {p[0]:.1f}"
         torch.testing.assert_close(p, torch.full_like(p, float(line.get_label()[4:])))
+    assert [line.get_label() for line in axes.lines] == ["p = 0.1", "p = 0.5", "p = 0.9"]
     assert len({line.get_linestyle() for line in axes.lines}) == 3
 
 
