@@ -32,7 +32,7 @@ def node(*arguments: str, **options: Any) -> str:
 def call_maths(calls: list[list[Any]]) -> list[Any]:
     """``calls`` are [name, argument, ...] of functions of js/maths.js; their results, in order."""
     code = CALL % json.dumps((WIDGETS / "js" / "maths.js").as_uri())
-    return _numbers(json.loads(node("--input-type=module", "-e", code, input=json.dumps(_spelt(calls)))))
+    return numbers(json.loads(node("--input-type=module", "-e", code, input=json.dumps(_spelt(calls)))))
 
 
 def hard_vectors(count: int = 1000, *, seed: int = 0) -> list[list[float]]:
@@ -66,7 +66,10 @@ def _spelt(value: Any) -> Any:
     return value
 
 
-def _numbers(value: Any) -> Any:
+def numbers(value: Any) -> Any:
+    """Infinities and NaN that JSON had to spell, as numbers again."""
     if isinstance(value, list):
-        return [_numbers(entry) for entry in value]
-    return float(value) if value in ("Infinity", "-Infinity", "NaN") else value
+        return [numbers(entry) for entry in value]
+    if isinstance(value, dict):
+        return {key: numbers(entry) for key, entry in value.items()}
+    return float(value) if isinstance(value, str) and value in {"Infinity", "-Infinity", "NaN"} else value

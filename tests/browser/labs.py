@@ -1,5 +1,6 @@
 """The labs that tests/browser/test_labs.py drives: one file ``lab_<topic>.py`` each, which holds a ``CASE``."""
 
+import contextlib
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from crossentropy.widgets.lab import Lab
+from javascript import assert_agree
 
 # All numbers of a lab by control name or quantity: one value, or a list where there is a data-index.
 Values = dict[str, Any]
@@ -37,3 +39,53 @@ class Case:
 
 
 CASES: list[Case] = [importlib.import_module(path.stem).CASE for path in sorted(Path(__file__).parent.glob("lab_*.py"))]
+
+NUMBERS = """root => {
+  const found = {};
+  const add = (element, name, value) => {
+    if (element.dataset.index === undefined) found[name] = value;
+    else (found[name] ??= [])[Number(element.dataset.index)] = value;
+  };
+  %s
+  return found;
+}"""
+CONTROLS = (
+    NUMBERS
+    % """
+  for (const c of root.querySelectorAll("input, select")) {
+    if (!c.name.endsWith("-slider")) add(c, c.name, c.type === "checkbox" ? c.checked : c.type === "number" ? c.value : c.value);
+  }"""
+)
+RESULTS = (
+    NUMBERS
+    % """
+  for (const o of root.querySelectorAll("output[data-quantity]")) add(o, o.dataset.quantity, o.dataset.value);"""
+)
+
+
+def plain(value):
+    """A number where it is one, however it is spelt."""
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
+    with contextlib.suppress(ValueError, TypeError):
+        return float(value)
+    return value
+
+
+def controls(root):
+    return {name: plain(value) for name, value in root.evaluate(CONTROLS).items()}
+
+
+def results(root):
+    return {name: plain(value) for name, value in root.evaluate(RESULTS).items()}
+
+
+def assert_right(case, root):
+    """Every number on the page is what torch makes of the controls."""
+    shown, exact = results(root), case.expected(controls(root))
+    assert shown.keys() == exact.keys()
+    for quantity, value in exact.items():
+        if isinstance(value, str):
+            assert shown[quantity] == value
+        else:
+            assert_agree(shown[quantity], value)

@@ -8,64 +8,14 @@ import re
 from urllib.parse import quote
 
 import pytest
-from labs import CASES
+from labs import CASES, assert_right, controls, results
 
 from conftest import ROOT
 from javascript import assert_agree
 
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 SCHEMES = ["http", "file"]
-NUMBERS = """root => {
-  const found = {};
-  const add = (element, name, value) => {
-    if (element.dataset.index === undefined) found[name] = value;
-    else (found[name] ??= [])[Number(element.dataset.index)] = value;
-  };
-  %s
-  return found;
-}"""
-CONTROLS = (
-    NUMBERS
-    % """
-  for (const c of root.querySelectorAll("input, select")) {
-    if (!c.name.endsWith("-slider")) add(c, c.name, c.type === "checkbox" ? c.checked : c.type === "number" ? c.value : c.value);
-  }"""
-)
-RESULTS = (
-    NUMBERS
-    % """
-  for (const o of root.querySelectorAll("output[data-quantity]")) add(o, o.dataset.quantity, o.dataset.value);"""
-)
-
 every_lab = pytest.mark.parametrize("case", CASES, ids=lambda case: case.lab.topic)
-
-
-def plain(value):
-    """A number where it is one, however it is spelt."""
-    if isinstance(value, list):
-        return [plain(entry) for entry in value]
-    with contextlib.suppress(ValueError, TypeError):
-        return float(value)
-    return value
-
-
-def controls(root):
-    return {name: plain(value) for name, value in root.evaluate(CONTROLS).items()}
-
-
-def results(root):
-    return {name: plain(value) for name, value in root.evaluate(RESULTS).items()}
-
-
-def assert_right(case, root):
-    """Every number on the page is what torch makes of the controls."""
-    shown, exact = results(root), case.expected(controls(root))
-    assert shown.keys() == exact.keys()
-    for quantity, value in exact.items():
-        if isinstance(value, str):
-            assert shown[quantity] == value
-        else:
-            assert_agree(shown[quantity], value)
 
 
 def same(old, new):
