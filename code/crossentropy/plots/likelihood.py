@@ -48,7 +48,7 @@ def likelihood_along_line(logits: Tensor, target: Tensor, *, low: float = -3.0, 
     _plain_powers(powers, (-300, -200, -100, 0))
     linear.set_yticks([0, double[best]], ["0", f"{double[best]:.1e}"])
     add_legend(powers, loc="lower right", bbox_to_anchor=None)
-    titles = ("L", "L, log scale (0 to the left of a cross)", "ℓ, in nats", "J, in nats")
+    titles = ("L", "L, log scale (× where it ends)", "ℓ, in nats", "J, in nats")
     for axes, title, top in zip(panels.flat, titles, (double, double, logs, costs), strict=True):
         axes.set_title(title, loc="left")
         axes.axvline(scales[best], color=INK, linewidth=0.8, linestyle=":")
