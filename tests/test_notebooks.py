@@ -440,6 +440,13 @@ def test_a_directive_in_a_list_item_stays_in_it(convert):
     )
 
 
+@pytest.mark.parametrize(("first", "rest"), [("- ", "  "), ("1. ", "   "), ("> ", "> ")])
+def test_a_directive_that_opens_an_item_or_a_quotation_stays_in_it(convert, first, rest):
+    lines = ["<blockquote>", "", "**Note**", "", "Inside.", "", "</blockquote>"]
+    expected = "\n".join((rest + line).rstrip() for line in lines).replace(rest, first, 1)
+    assert convert(f"{first}:::{{note}}\n{rest}Inside.\n{rest}:::") == expected
+
+
 def test_admonitions_keep_their_titles_and_options_vanish(convert):
     text = ":::{admonition} You will *do*\n:class: tip\n- a\n:::\n\n:::{seealso}\nB.\n:::"
     assert re.findall(r"\*\*(.+)\*\*", convert(text)) == ["You will *do*", "See also"]
@@ -654,7 +661,9 @@ a
 $$ (eq-a)
 
 ```{code-cell} ipython3
-import sys
+import os
+
+print(os.environ["PYTHONHASHSEED"])
 ```
 
 ```{code-cell} ipython3
@@ -669,7 +678,7 @@ A third is {glue:text}`third:.3f`, in words {glue:text}`word`.
 
 ```{code-cell} ipython3
 :tags: [hide-input]
-print("a")
+print("a", flush=True)
 print("b")
 sum([1, 2])
 ```
@@ -723,6 +732,8 @@ def test_the_notebook_holds_what_ran(ran):
     assert (setup.execution_count, setup.outputs) == (1, [])
     code = [cell for cell in rest if cell.cell_type == "code"]
     assert [cell.execution_count for cell in code] == [2, 3, 4, 5]
+    # Not the seed that the tests run under: see `run`.
+    assert [output.text for output in code[0].outputs] == ["1\n"]
     assert not any("glue" in cell.source for cell in notebook.cells)
     assert [output.get("text") or output.data["text/plain"] for output in code[1].outputs] == ["a\nb\n", "3"]
     assert code[1].outputs[1].execution_count == 3
@@ -798,6 +809,21 @@ def test_what_may_not_reach_a_reader_stops_the_run(tmp_path, capsys, cell, messa
     assert notebooks.main(["one"], tmp_path) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "chapters" / "one.ipynb").exists()
+
+
+def test_without_the_package_nothing_runs(tmp_path, capsys, monkeypatch):
+    make_book(tmp_path, "Text.")
+    monkeypatch.setattr(notebooks.importlib.util, "find_spec", lambda name: None)
+    assert notebooks.main([], tmp_path) == 1
+    assert "the package is not installed" in capsys.readouterr().err
+
+
+def test_two_pages_of_one_name_are_refused(tmp_path):
+    make_book(tmp_path, "Text.")
+    (tmp_path / "one.md").write_text("# Another\n")
+    (tmp_path / "_toc.yml").write_text(CONTENTS + "      - file: one\n")
+    with pytest.raises(ValueError, match="two pages are named one"):
+        Book(tmp_path)
 
 
 def test_the_first_cell_fetches_nothing_where_the_package_is_installed(ran):
