@@ -529,7 +529,7 @@ class Converter:
     def _refer(self, label: str, words: str, line: int, kinds: set[str] | None = None) -> str:
         target = self.book.targets.get(label)
         if target is None or (kinds and target.kind not in kinds):
-            raise self.error(line, f"no label {label!r}" + (f" of a {' or '.join(sorted(kinds))}" if kinds else ""))
+            raise self.error(line, f"no {' or '.join(sorted(kinds or {'place'}))} is labelled {label!r}")
         return self._page_link(words or target.text, target.page, line)
 
     def _role(self, role: str, content: str, line: int) -> str:
