@@ -1,6 +1,7 @@
 """The local Sphinx extension: what the stock Jupyter Book page lacks, or does wrong."""
 
 import base64
+import dataclasses
 import hashlib
 import re
 import shutil
@@ -16,6 +17,9 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util import logging
+from sphinxcontrib.bibtex.plugin import register_plugin
+from sphinxcontrib.bibtex.style.referencing import BracketStyle
+from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 LOGGER = logging.getLogger(__name__)
 
@@ -23,6 +27,17 @@ ROOT = Path(__file__).resolve().parent.parent
 KATEX = ROOT / "node_modules" / "katex" / "dist"
 LABS = ROOT / "code" / "crossentropy" / "widgets" / "static"
 CACHES = ROOT / "_build" / ".jupyter_cache"
+
+
+@dataclasses.dataclass
+class RoundAuthorYear(AuthorYearReferenceStyle):
+    """Luce (1959), as the notebooks have it; the stock style writes Luce [1959]."""
+
+    bracket_textual: BracketStyle = dataclasses.field(default_factory=lambda: BracketStyle("(", ")"))
+    bracket_parenthetical: BracketStyle = dataclasses.field(default_factory=lambda: BracketStyle("(", ")"))
+
+
+register_plugin("sphinxcontrib.bibtex.style.referencing", "author_year_round", RoundAuthorYear, force=True)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
