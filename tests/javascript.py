@@ -25,7 +25,7 @@ console.log(JSON.stringify(calls.map(([name, ...args]) => maths[name](...args)),
 def node(*arguments: str, **options: Any) -> str:
     """Standard output of Node; a failure shows what it said."""
     done = subprocess.run(["node", *arguments], capture_output=True, text=True, timeout=120, **options)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stderr + done.stdout
     return done.stdout
 
 

@@ -209,5 +209,11 @@ def test_the_sources_use_no_ids_and_force_nothing():
             assert source.startswith("// @ts-check\n"), path.name
 
 
+def test_the_sources_keep_to_their_types():
+    flags = "--noEmit --allowJs --checkJs --strict --skipLibCheck --target es2022 --lib es2022,dom,dom.iterable --module nodenext"
+    compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
+    node(str(compiler), *flags.split(), str(WIDGETS / "js" / "static.js"))
+
+
 def test_the_package_ships_the_bundles():
     assert '"widgets/static/*"' in (ROOT / "pyproject.toml").read_text()

@@ -38,7 +38,11 @@ class Case:
     only_shown: set[str] = field(default_factory=set)
 
 
-CASES: list[Case] = [importlib.import_module(path.stem).CASE for path in sorted(Path(__file__).parent.glob("lab_*.py"))]
+def cases() -> list[Case]:
+    """The case of every ``lab_<topic>.py``."""
+    paths = sorted(Path(__file__).parent.glob("lab_*.py"))
+    return [importlib.import_module(path.stem).CASE for path in paths]
+
 
 NUMBERS = """root => {
   const found = {};

@@ -8,14 +8,14 @@ import re
 from urllib.parse import quote
 
 import pytest
-from labs import CASES, assert_right, controls, results
+from labs import assert_right, cases, controls, results
 
 from conftest import ROOT
 from javascript import assert_agree
 
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 SCHEMES = ["http", "file"]
-every_lab = pytest.mark.parametrize("case", CASES, ids=lambda case: case.lab.topic)
+every_lab = pytest.mark.parametrize("case", cases(), ids=lambda case: case.lab.topic)
 
 
 def same(old, new):
@@ -462,10 +462,10 @@ def test_a_page_without_a_lab_loads_none(visitor, origins):
 def test_every_lab_is_driven():
     import crossentropy.widgets
 
-    assert sorted(case.lab.__name__ for case in CASES) == sorted(crossentropy.widgets.__all__)
+    assert sorted(case.lab.__name__ for case in cases()) == sorted(crossentropy.widgets.__all__)
 
 
 def test_states_are_json():
-    for case in CASES:
+    for case in cases():
         for state in case.states:
             case.lab(**json.loads(json.dumps(state)))

@@ -10,7 +10,7 @@ from urllib.request import urlopen
 import nbformat
 import pytest
 from jupyter_client import BlockingKernelClient
-from labs import CASES, assert_right, results
+from labs import assert_right, cases, results
 
 from conftest import ROOT, Visitor
 from javascript import assert_agree, numbers
@@ -130,7 +130,7 @@ def live(visitor, jupyter):
         client.stop_channels()
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.lab.topic)
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.lab.topic)
 def test_page_and_python_see_each_others_changes(case, live):
     page, root, run = live(case)
     run("import json")

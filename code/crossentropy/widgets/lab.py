@@ -157,7 +157,7 @@ class Lab(anywidget.AnyWidget):
 
 def show(value: float) -> str:
     """A number as the tables have it: three decimals, or a power of ten where these would hide it."""
-    if value == 0 or not math.isfinite(value) or 0.5e-3 <= abs(value) < 1e5:
+    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e5:
         return f"{value:.3f}" if value else "0"
     return f"{value:.2e}"
 

@@ -44,7 +44,7 @@ export function show(x, decimals = 3) {
   const sign = x < 0 ? "−" : "";
   if (size === Infinity) return `${sign}∞`;
   if (size === 0) return "0";
-  if (size >= 0.5 * 10 ** -decimals && size < 1e5) return sign + size.toFixed(decimals);
+  if (size >= 10 ** -decimals && size < 1e5) return sign + size.toFixed(decimals);
   const [digits, power] = size.toExponential(2).split("e");
   return `${sign}${digits} × 10${superscript(Number(power))}`;
 }

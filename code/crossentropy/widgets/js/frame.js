@@ -34,6 +34,7 @@ import { copy, debounce, h, show, throttle } from "./dom.js";
  * @property {(options: ChoiceOptions) => HTMLElement} choice A select.
  * @property {(name: string, text: string, press: () => void) => HTMLButtonElement} button
  * @property {(quantity: string, label: string, index?: number) => HTMLElement} output A labelled `<output>` with its mark.
+ * @property {(stop: () => void) => void} leave What to do when the view is thrown away: stop timers, drop listeners.
  *
  * @typedef {object} NumberOptions
  * @property {string} name
@@ -71,8 +72,8 @@ export function frame(lab) {
  * @param {Results} after
  */
 export function compare(before, after) {
-  const moved = [];
-  const stayed = [];
+  const moved = /** @type {string[]} */ ([]);
+  const stayed = /** @type {string[]} */ ([]);
   for (const [quantity, value] of Object.entries(after)) {
     const [old, now] = [before[quantity], value].map((v) => (Array.isArray(v) ? v : [v]));
     (now.every((v, k) => k >= old.length || direction(old[k], v) === "=") ? stayed : moved).push(quantity);
@@ -110,6 +111,8 @@ function mount(lab, model, el) {
   let queued = false;
   /** @type {{ element: HTMLElement, refresh: (state: State) => void }[]} */
   let controls = [];
+  /** @type {(() => void)[]} */
+  const leaving = [];
 
   const save = throttle(() => model.save_changes(), SAVE_MILLISECONDS);
   const announce = debounce(() => {
@@ -252,6 +255,7 @@ function mount(lab, model, el) {
       const mark = h("span", { class: "ce-mark", "aria-hidden": "true" });
       return h("label", { class: "ce-result" }, h("span", {}, label), output, mark);
     },
+    leave: (stop) => leaving.push(stop),
   };
   const { body } = ui;
 
@@ -291,6 +295,7 @@ function mount(lab, model, el) {
 
   return () => {
     for (const key of keys) model.off(`change:${key}`, onModel);
+    for (const stop of leaving) stop();
     announce.cancel();
     save.flush();
     panel.remove();

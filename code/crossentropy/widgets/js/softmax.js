@@ -157,7 +157,7 @@ const LAB = {
     const probability = /** @type {number[]} */ (results.probability);
     const best = Math.max(...probability);
     const leaders = probability.flatMap((p, k) => (p === best ? [k] : []));
-    const who = leaders.length > 1 ? `Classes ${leaders.join(", ")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
+    const who = leaders.length > 1 ? `Classes ${leaders.join(" and ")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
     const sentence = `${who} with ${show(best)}.`;
     if (!before) return sentence;
     const { moved, stayed } = compare(before, results);

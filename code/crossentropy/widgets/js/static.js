@@ -41,7 +41,7 @@ function entries() {
   return parts.filter((part) => part.includes("=")).map((part) => /** @type {[string, string]} */ (part.split(/=(.*)/s)));
 }
 
-/** A value of the same type as `like`, or undefined. @param {string} text @param {any} like */
+/** A value of the same type as `like`, or undefined. @param {string} text @param {any} like @returns {any} */
 function parse(text, like) {
   if (Array.isArray(like)) {
     const items = text.split(",").map((item) => parse(item, like[0] ?? 0));
