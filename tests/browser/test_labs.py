@@ -293,6 +293,11 @@ def test_a_broken_address_breaks_nothing(case, open_lab):
         page.evaluate("hash => { location.hash = hash }", hash_)
         page.wait_for_timeout(50)
         assert_right(case, root)
+        outside = root.evaluate(
+            """root => [...root.querySelectorAll("input[type=number]")]
+                 .filter((c) => c.value === "" || c.valueAsNumber < Number(c.min) || c.valueAsNumber > Number(c.max)).map((c) => c.name)"""
+        )
+        assert outside == [], nonsense
 
 
 @every_lab
