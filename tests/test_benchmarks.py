@@ -72,3 +72,9 @@ def test_the_script_runs_as_make_bench_starts_it(monkeypatch):
     with pytest.raises(SystemExit) as ending:
         runpy.run_path(str(ROOT / "benchmarks" / "run.py"), run_name="__main__")
     assert ending.value.code == 2
+
+
+def test_every_lab_with_a_slider_is_timed_against_one_frame(load):
+    ratios = load("benchmarks.labs").measure(repetitions=2, inputs=4)
+    assert any("softmax" in ratio.claim for ratio in ratios)
+    assert all(ratio.at_least == 1 and len(ratio.samples) == 2 and min(ratio.samples) > 0 for ratio in ratios)
