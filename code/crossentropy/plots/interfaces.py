@@ -24,8 +24,8 @@ def trapped_loss(num_classes: int) -> Figure:
     figure, (left, right) = new_figure("interfaces-trapped", height=3.4, ncols=2)
     left.axhspan(least, most, color=ORANGE, alpha=0.15, linewidth=0)
     for axes, honest, lame in ((left, once, twice), (right, push, weak_push)):
-        axes.plot(leads, honest, color=BLUE, linestyle=DASHES[0], label="logits")
-        axes.plot(leads, lame, color=ORANGE, linestyle=DASHES[1], label="softmax of the logits")
+        axes.plot(leads, honest, color=BLUE, linestyle=DASHES[0], label="one softmax")
+        axes.plot(leads, lame, color=ORANGE, linestyle=DASHES[1], label="two softmaxes")
         axes.set_xlabel("lead of the true class")
     left.set_title("loss (nats)", loc="left")
     left.set_ylim(-0.1, 4)
