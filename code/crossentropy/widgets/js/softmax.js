@@ -108,7 +108,7 @@ const LAB = {
         { class: "ce-pair" },
         ui.number({
           name: "temperature",
-          label: "Temperature T divides",
+          label: "Temperature T",
           min: COLDEST,
           max: HOTTEST,
           slider: { min: -1.3, max: 1.3, step: 0.05, log: true },
@@ -117,7 +117,7 @@ const LAB = {
         }),
         ui.number({
           name: "shift",
-          label: "Shift a is added",
+          label: "Shift a",
           min: -BOUND,
           max: BOUND,
           slider: { min: -5, max: 5, step: 0.1 },
