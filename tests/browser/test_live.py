@@ -178,7 +178,9 @@ def test_page_and_python_see_each_others_changes(case, live):
     # Python changes the page.
     for state in ({}, *case.states):
         target = case.lab(**state).state
-        run(f"with lab.hold_sync():\n for name, value in {target!r}.items(): setattr(lab, name, value)")
+        run(
+            f"with lab.hold_sync(), lab.hold_trait_notifications():\n for name, value in {target!r}.items(): setattr(lab, name, value)"
+        )
         assert python("lab.state") == target
         assert_same_results()
         assert_right(case, root)

@@ -1,5 +1,7 @@
 """The labs: live figures for the page and the notebook. ``from crossentropy.widgets import SoftmaxLab``."""
 
+from crossentropy.widgets.binary import BinaryLab
+from crossentropy.widgets.information import InformationLab
 from crossentropy.widgets.softmax import SoftmaxLab
 
-__all__ = ["SoftmaxLab"]
+__all__ = ["BinaryLab", "InformationLab", "SoftmaxLab"]

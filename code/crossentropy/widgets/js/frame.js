@@ -81,6 +81,18 @@ export function compare(before, after) {
   return { moved, stayed };
 }
 
+/**
+ * The same as a sentence for a summary; nothing before the first change.
+ * @param {Results | null} before
+ * @param {Results} after
+ */
+export function movement(before, after) {
+  if (!before) return "";
+  const { moved, stayed } = compare(before, after);
+  const list = (/** @type {string} */ verb, /** @type {string[]} */ names) => (names.length ? ` ${verb}: ${names.join(", ")}.` : "");
+  return list("Moved", moved) + list("Stayed", stayed);
+}
+
 /** @param {any} old @param {any} now @returns {string} */
 function direction(old, now) {
   if (old === now) return "=";

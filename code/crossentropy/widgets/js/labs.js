@@ -1,5 +1,7 @@
 // @ts-check
 /** Every lab, by its topic. build.mjs makes one bundle for each, and static.js one for all. */
+import binary from "./binary.js";
+import information from "./information.js";
 import softmax from "./softmax.js";
 
-export const LABS = { softmax };
+export const LABS = { softmax, information, binary };

@@ -57,3 +57,106 @@ export function logSoftmax(logits, temperature = 1) {
   const [top, others] = split(tempered);
   return tempered.map((z) => z - top - Math.log1p(others));
 }
+
+/**
+ * Probability of class 1 at the log-odds z.
+ * @param {number} z
+ */
+export function sigmoid(z) {
+  const small = Math.exp(-Math.abs(z));
+  return (z < 0 ? small : 1) / (1 + small);
+}
+
+/**
+ * log(1 + exp(z)): the loss of "no", and of "yes" at -z.
+ * @param {number} z
+ */
+export function softplus(z) {
+  return Math.max(z, 0) + Math.log1p(Math.exp(-Math.abs(z)));
+}
+
+/**
+ * Binary cross-entropy of the log-odds z for a label from 0 to 1, in nats.
+ * @param {number} z
+ * @param {number} label
+ */
+export function binaryLoss(z, label) {
+  return label * softplus(-z) + (1 - label) * softplus(z);
+}
+
+/**
+ * Its derivative, sigmoid(z) - label, without the difference that would cancel.
+ * @param {number} z
+ * @param {number} label
+ */
+export function binaryGradient(z, label) {
+  return (1 - label) * sigmoid(z) - label * sigmoid(-z);
+}
+
+/**
+ * H(p, q) = -sum_k p_k log q_k, with 0 log 0 = 0; infinite where q_k = 0 < p_k.
+ * @param {number[]} p
+ * @param {number[]} q
+ * @param {string} [unit] "nats" or "bits"
+ */
+export function crossEntropy(p, q, unit = "nats") {
+  const log = unit === "bits" ? Math.log2 : Math.log;
+  return Math.max(
+    0,
+    p.reduce((sum, pk, k) => (pk ? sum - pk * log(q[k]) : sum), 0),
+  );
+}
+
+/**
+ * KL(p ‖ q) = sum_k [p_k log(p_k / q_k) - p_k + q_k], a sum in which nothing cancels.
+ * @param {number[]} p
+ * @param {number[]} q
+ * @param {string} [unit] "nats" or "bits"
+ */
+export function klDivergence(p, q, unit = "nats") {
+  const nats = p.reduce((sum, pk, k) => {
+    const gap = q[k] - pk;
+    if (Math.abs(gap) < 0.25 * pk) return sum + pk * excess(gap / pk);
+    return sum + (pk ? pk * (Math.log(pk) - Math.log(q[k])) : 0) + gap;
+  }, 0);
+  return unit === "bits" ? nats / Math.LN2 : nats;
+}
+
+/** r - log(1 + r) by the series of 2 artanh(r / (2 + r)). @param {number} r */
+function excess(r) {
+  const s = r / (2 + r);
+  let series = 0;
+  for (let n = 21; n > 1; n -= 2) series = series * s * s + 1 / n;
+  return r * s - 2 * s ** 3 * series;
+}
+
+/**
+ * The distribution p with p_index set to `value`; the others share the rest in their proportions, or evenly if all are 0.
+ * @param {number[]} p
+ * @param {number} index
+ * @param {number} value from 0 to 1
+ */
+export function rescale(p, index, value) {
+  const others = p.reduce((sum, pk, k) => (k === index ? sum : sum + pk), 0);
+  return p.map((pk, k) => (k === index ? value : (1 - value) * (others ? pk / others : 1 / (p.length - 1))));
+}
+
+/**
+ * How far one can go from p along a direction, whose entries sum to 0, before KL(p ‖ ·) passes `level` nats or the simplex ends.
+ * @param {number[]} p
+ * @param {number[]} direction
+ * @param {number} level
+ * @returns {[number, boolean]} the length, and whether it was the simplex that ended
+ */
+export function reach(p, direction, level) {
+  const at = (/** @type {number} */ t) => p.map((pk, k) => Math.max(0, pk + t * direction[k]));
+  let high = Math.min(...p.map((pk, k) => (direction[k] < 0 ? -pk / direction[k] : Infinity)));
+  if (klDivergence(p, at(high)) <= level) return [high, true];
+  let low = 0;
+  for (let step = 0; step < 20; step++) {
+    const middle = (low + high) / 2;
+    if (klDivergence(p, at(middle)) <= level) low = middle;
+    else high = middle;
+  }
+  return [low, false];
+}

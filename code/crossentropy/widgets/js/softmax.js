@@ -1,7 +1,7 @@
 // @ts-check
 /** SoftmaxLab: hold the logits, and see what moves and what does not. Chapter "softmax". */
 import { h, percent, python, show, subscript } from "./dom.js";
-import { compare, frame } from "./frame.js";
+import { frame, movement } from "./frame.js";
 import { logSoftmax, logsumexp, softmax } from "./maths.js";
 
 const FEWEST = 2;
@@ -158,11 +158,7 @@ const LAB = {
     const best = Math.max(...probability);
     const leaders = probability.flatMap((p, k) => (p === best ? [k] : []));
     const who = leaders.length > 1 ? `Classes ${leaders.join(" and ")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
-    const sentence = `${who} with ${show(best)}.`;
-    if (!before) return sentence;
-    const { moved, stayed } = compare(before, results);
-    const list = (/** @type {string} */ verb, /** @type {string[]} */ names) => (names.length ? ` ${verb}: ${names.join(", ")}.` : "");
-    return sentence + list("Moved", moved) + list("Stayed", stayed);
+    return `${who} with ${show(best)}.${movement(before, results)}`;
   },
 
   python: ({ logits, temperature, shift }) => `import torch
