@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # One code path for one result: the chapters' numbers must not depend on how many cores there are.
 export PYTHONHASHSEED := 0
 
-.PHONY: help book notebooks widgets test check serve lab bench linkcheck lock clean
+.PHONY: help book notebooks widgets test browser check serve lab bench linkcheck lock clean
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,7 +42,7 @@ widgets: node_modules/.ready ## bundle the labs' JavaScript into code/crossentro
 	@echo "== Bundling the labs"
 	node code/crossentropy/widgets/js/build.mjs code/crossentropy/widgets/static
 
-test: check book ## everything: check, the package, every notebook by nbval, the built site
+test: check book browser ## everything: check, the package, every notebook by nbval, the built site and the labs in a browser
 	@echo "== Testing the package, the notebooks' sources and the site"
 	python -m pytest
 	@echo "== Running every notebook again and comparing its outputs"
@@ -54,6 +54,13 @@ check: $(VENV)/.ready ## lint, format, types, spelling
 	ruff format --check .
 	mypy
 	codespell
+
+browser: $(VENV)/.ready ## find a Chromium for the tests, or install one
+	@echo "== Looking for a Chromium"
+	@python tests/browser/chromium.py || { \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium; \
+	else playwright install chromium; fi; \
+	python tests/browser/chromium.py; } || { echo "No Chromium was found, and none could be installed: put chromium or google-chrome on PATH"; exit 1; }
 
 serve: book ## show the built site on 127.0.0.1:8000
 	python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -3,10 +3,10 @@
 import functools
 import http
 import http.server
-import shutil
 import threading
 from pathlib import Path
 
+import chromium
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -23,19 +23,18 @@ FLAGS = [
     # No name is looked up: whatever asks for another host fails, and is reported.
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
 
 # One module at a time: while Playwright runs, nothing else in this thread can use asyncio.
 @pytest.fixture(scope="module")
 def browser():
-    path = next(filter(None, map(shutil.which, CHROMIUM)), None)
+    path = chromium.find()
     if path is None:
-        pytest.fail(f"a browser is needed, one of {', '.join(CHROMIUM)} on PATH")
+        pytest.fail("a browser is needed: run `make browser`")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield chromium
-        chromium.close()
+        launched = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield launched
+        launched.close()
 
 
 class _Quiet(http.server.SimpleHTTPRequestHandler):
