@@ -19,6 +19,7 @@ from crossentropy.stability import (
     naive_softmax,
     overflow_threshold,
     survey,
+    trace,
 )
 
 DOUBLE = torch.float64
@@ -317,3 +318,48 @@ def test_what_else_a_survey_refuses():
 def test_a_bad_epsilon_is_named(eps, error, message):
     with pytest.raises(error, match=message):
         capped_cross_entropy(RUNNING, 0, eps)
+
+
+@pytest.mark.parametrize(("logits", "target", "_lost"), SURVEYED)
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_trace_leads_where_the_survey_ends(logits, target, _lost, dtype):
+    z = torch.tensor(logits, dtype=DOUBLE)
+    (row,) = survey(z, target, [dtype])
+    steps = trace(z, target, dtype)
+    assert repr(steps.naive_loss.item()) == repr(row.naive_loss)
+    assert repr(steps.naive_gradient.tolist()) == repr(list(row.naive_gradient))
+    assert {value.dtype for value in vars(steps).values()} == {dtype}
+    assert torch.equal(steps.probability.nan_to_num(7), naive_softmax(z.to(dtype)).nan_to_num(7))
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_the_shift_alone_saves_loss_and_gradient_in_any_arithmetic(dtype):
+    # Half precision is rounded after each operation here, as the naive route is: only the shift differs.
+    eps = torch.finfo(dtype).eps
+    for logits, target, _ in SURVEYED:
+        z = torch.tensor(logits, dtype=DOUBLE)
+        steps = trace(z, target, dtype)
+        held = z.to(dtype).double()
+        exact = float(exact_loss(held, target))
+        assert abs(steps.stable_loss.item() - exact) <= 3 * eps * max(1, exact)
+        gradient = torch.tensor([float(g) for g in exact_gradient(held, target)], dtype=DOUBLE)
+        assert (steps.stable_gradient.double() - gradient).abs().max() <= 3 * eps
+        assert 1 <= steps.shifted_total <= len(logits)
+        assert steps.shifted_exponential.max() == 1
+
+
+def test_a_trace_keeps_the_small_loss_of_a_sure_answer():
+    steps = trace(torch.tensor([40.0, 0.0]), 0, DOUBLE)
+    assert_close(steps.stable_loss, float(mpmath.log1p(mpmath.exp(-40))))
+    assert steps.naive_loss == 0
+
+
+def test_a_trace_refuses_what_the_survey_refuses():
+    with pytest.raises(ValueError, match=r"logits must have shape \(K,\), got \(1, 2\)"):
+        trace(torch.zeros(1, 2), torch.tensor([0]), DOUBLE)
+    with pytest.raises(TypeError, match="dtype must be"):
+        trace(torch.zeros(2), 0, torch.int64)
+    with pytest.raises(ValueError, match="logits"):
+        trace(torch.full((2,), -inf), 0, DOUBLE)
+    with pytest.raises(ValueError, match="target"):
+        trace(torch.zeros(2), 2, DOUBLE)

@@ -38,6 +38,28 @@ class SurveyRow:
     naive_breaks_at: Step | None
 
 
+@dataclass(frozen=True)
+class Trace:
+    """Every step of one sample's loss, by the naive route and by the shifted one, in the arithmetic of one dtype.
+
+    Vectors have shape (K,), the others none; all have the dtype, rounded after each operation.
+    """
+
+    # Both routes start here: the logits, as the dtype holds them.
+    score: Tensor
+    exponential: Tensor
+    total: Tensor
+    probability: Tensor
+    naive_loss: Tensor
+    naive_gradient: Tensor
+    # The shifted route: z - max z, and what follows.
+    shifted_score: Tensor
+    shifted_exponential: Tensor
+    shifted_total: Tensor
+    stable_loss: Tensor
+    stable_gradient: Tensor
+
+
 def naive_softmax(logits: Tensor, *, dim: int = -1, validate: bool = True) -> Tensor:
     """exp(z) / sum exp(z), as written: NaN where an exponential overflows, or where all of them underflow.
 
@@ -179,6 +201,58 @@ def survey(
         require_dtype(dtype, "dtypes")
     samples = list(zip(logits.detach().reshape(-1, logits.shape[-1]), index.reshape(-1), strict=True))
     return [_survey_one(z, c, dtype, number) for dtype in dtypes for number, (z, c) in enumerate(samples)]
+
+
+def trace(logits: Tensor, target: int, dtype: torch.dtype, *, validate: bool = True) -> Trace:
+    """Both routes with every step kept: where an infinity is born, and that the shift alone prevents it.
+
+    The naive route is :func:`naive_cross_entropy`, its gradient autograd's. The shifted one computes in ``dtype`` as well
+    (``crossentropy.softmax`` would compute half precision in float32): with M the largest logit, the loss is M - z_c +
+    log1p(sum of the other exponentials), and the gradient p - y, where p_c - 1 is minus the sum of the other probabilities.
+
+    Args:
+        logits: Scores, shape (K,), in any of the dtypes; they are rounded to ``dtype`` first. -inf masks a class.
+        target: The true class.
+        dtype: The dtype to compute in.
+        validate: False skips the checks on values.
+
+    Raises:
+        As :func:`survey`; ValueError if ``logits`` has more than one axis.
+
+    See: Blanchard, Higham & Higham (2021); chapter "stability".
+    """
+    index = _require_target(logits, target, validate)
+    if logits.ndim != 1:
+        raise ValueError(f"logits must have shape (K,), got {tuple(logits.shape)}")
+    if validate:
+        require_unmasked_row(logits)
+    require_dtype(dtype)
+    z = logits.detach().to(dtype)
+    exponential = z.exp()
+    total = exponential.sum()
+    naive_loss, naive_gradient = _with_gradient(lambda t: naive_cross_entropy(t, index, validate=False), z)
+
+    top, true = int(z.argmax()), int(index)
+    classes = torch.arange(len(z), device=z.device)
+    shifted = z - z[top]
+    shifted_exponential = shifted.exp()
+    others = shifted_exponential.masked_fill(classes == top, 0).sum()
+    shifted_total = 1 + others
+    p = shifted_exponential / shifted_total
+    rest = shifted_exponential.masked_fill(classes == true, 0).sum() / shifted_total
+    return Trace(
+        score=z,
+        exponential=exponential,
+        total=total,
+        probability=exponential / total,
+        naive_loss=naive_loss,
+        naive_gradient=naive_gradient,
+        shifted_score=shifted,
+        shifted_exponential=shifted_exponential,
+        shifted_total=shifted_total,
+        stable_loss=z[top] - z[true] + others.log1p(),
+        stable_gradient=torch.where(classes == true, -rest, p),
+    )
 
 
 def _survey_one(given: Tensor, target: Tensor, dtype: torch.dtype, number: int) -> SurveyRow:

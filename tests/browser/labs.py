@@ -36,6 +36,8 @@ class Case:
     states: Sequence[dict[str, Any]] = ()
     #: Quantities that the copied code cannot print, because they live in the page alone.
     only_shown: set[str] = field(default_factory=set)
+    #: From the controls' values to the error allowed, relative to max(1, |exact|).
+    tolerance: Callable[[Values], float] = lambda controls: 1e-10
 
 
 def cases() -> list[Case]:
@@ -86,10 +88,11 @@ def results(root):
 
 def assert_right(case, root):
     """Every number on the page is what torch makes of the controls."""
-    shown, exact = results(root), case.expected(controls(root))
+    shown, now = results(root), controls(root)
+    exact = case.expected(now)
     assert shown.keys() == exact.keys()
     for quantity, value in exact.items():
         if isinstance(value, str):
             assert shown[quantity] == value
         else:
-            assert_agree(shown[quantity], value)
+            assert_agree(shown[quantity], value, case.tolerance(now))

@@ -135,14 +135,14 @@ def test_what_is_no_number_within_the_bounds_is_refused(case, open_lab):
         first, before = box.input_value(), results(root)
         box.fill("")
         assert box.get_attribute("aria-invalid") == "true"
-        assert results(root) == before
+        assert repr(results(root)) == repr(before)
         box.blur()
         assert box.input_value() == first
         assert box.get_attribute("aria-invalid") is None
         high = float(box.get_attribute("max"))
         box.fill(repr(2 * high + 1))
         assert box.get_attribute("aria-invalid") == "true"
-        assert results(root) == before
+        assert repr(results(root)) == repr(before)
         box.blur()
         assert float(box.input_value()) == high
         assert_right(case, root)
@@ -349,7 +349,7 @@ def test_the_copied_code_prints_the_same_numbers(case, open_lab):
             if isinstance(value, str):
                 assert shown[quantity] == value
             else:
-                assert_agree(shown[quantity], value)
+                assert_agree(shown[quantity], value, case.tolerance(controls(root)))
 
 
 @every_lab

@@ -3,5 +3,6 @@
 from crossentropy.widgets.binary import BinaryLab
 from crossentropy.widgets.information import InformationLab
 from crossentropy.widgets.softmax import SoftmaxLab
+from crossentropy.widgets.stability import StabilityLab
 
-__all__ = ["BinaryLab", "InformationLab", "SoftmaxLab"]
+__all__ = ["BinaryLab", "InformationLab", "SoftmaxLab", "StabilityLab"]

@@ -3,5 +3,6 @@
 import binary from "./binary.js";
 import information from "./information.js";
 import softmax from "./softmax.js";
+import stability from "./stability.js";
 
-export const LABS = { softmax, information, binary };
+export const LABS = { softmax, information, binary, stability };

@@ -160,3 +160,92 @@ export function reach(p, direction, level) {
   }
   return [low, false];
 }
+
+/** @typedef {"float16" | "bfloat16" | "float32" | "float64"} Dtype */
+
+// Digits after the leading one, the smallest normal power of two, the largest number.
+export const FORMATS = {
+  float16: { digits: 10, lowest: -14, largest: 65504 },
+  bfloat16: { digits: 7, lowest: -126, largest: 255 * 2 ** 120 },
+  float32: { digits: 23, lowest: -126, largest: (2 - 2 ** -23) * 2 ** 127 },
+  float64: { digits: 52, lowest: -1022, largest: Number.MAX_VALUE },
+};
+const single = new Float32Array(1);
+const bits = new Uint32Array(single.buffer);
+
+/**
+ * The nearest number that the dtype holds, ties to the even one; half precision by way of float32, as in torch.
+ * @param {number} x
+ * @param {Dtype} dtype
+ * @returns {number}
+ */
+export function roundTo(x, dtype) {
+  if (dtype === "float64") return x;
+  single[0] = x;
+  const value = single[0];
+  if (dtype === "float32" || !Number.isFinite(value)) return value;
+  const { digits, lowest, largest } = FORMATS[dtype];
+  const power = Math.max(((bits[0] >>> 23) & 255) - 127, lowest) - digits;
+  // Next to 1.5 * 2^52 steps a double has no digit left below one step, and rounds the rest by itself.
+  const anchor = 1.5 * 2 ** (52 + power);
+  const rounded = value + anchor - anchor;
+  if (Math.abs(rounded) > largest) return Math.sign(value) * Infinity;
+  return rounded;
+}
+
+/** A sum as torch makes it: half precision is added up in float32 and rounded once. @param {number[]} terms @param {Dtype} dtype */
+function sumIn(terms, dtype) {
+  return roundTo(
+    terms.reduce((sum, term) => (dtype === "float64" ? sum + term : Math.fround(sum + term)), 0),
+    dtype,
+  );
+}
+
+/**
+ * -log softmax of the true class as written, each operation rounded to the dtype; the gradient as autograd goes back.
+ * @param {number[]} score logits that the dtype holds
+ * @param {number} target
+ * @param {Dtype} dtype
+ */
+export function naiveRoute(score, target, dtype) {
+  const r = (/** @type {number} */ x) => roundTo(x, dtype);
+  const exponential = score.map((z) => r(Math.exp(z)));
+  const total = sumIn(exponential, dtype);
+  const probability = exponential.map((e) => r(e / total));
+  const loss = -r(Math.log(probability[target]));
+  const push = score.map((_, k) => (k === target ? r(-1 / probability[target]) : 0));
+  const through = sumIn(
+    exponential.map((e, k) => r(-push[k] * r(r(e / total) / total))),
+    dtype,
+  );
+  const gradient = exponential.map((e, k) => r(r(r(push[k] / total) + through) * e));
+  return { exponential, total, probability, loss, factor: push[target], gradient };
+}
+
+/**
+ * The same loss shifted by the largest logit, in the same arithmetic; no 1 + tiny is formed on the way to the loss.
+ * @param {number[]} score
+ * @param {number} target
+ * @param {Dtype} dtype
+ */
+export function shiftedRoute(score, target, dtype) {
+  const r = (/** @type {number} */ x) => roundTo(x, dtype);
+  const top = score.indexOf(Math.max(...score));
+  const shifted = score.map((z) => r(z - score[top]));
+  const exponential = shifted.map((z) => r(Math.exp(z)));
+  const without = (/** @type {number} */ out) =>
+    sumIn(
+      exponential.map((e, k) => (k === out ? 0 : e)),
+      dtype,
+    );
+  const others = without(top);
+  const total = r(1 + others);
+  const rest = r(without(target) / total);
+  return {
+    shifted,
+    exponential,
+    total,
+    loss: r(r(score[top] - score[target]) + r(Math.log1p(others))),
+    gradient: exponential.map((e, k) => (k === target ? -rest : r(e / total))),
+  };
+}
