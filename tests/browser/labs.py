@@ -96,3 +96,15 @@ def assert_right(case, root):
             assert shown[quantity] == value
         else:
             assert_agree(shown[quantity], value, case.tolerance(now))
+
+
+def type_into(root, name, value, index=None):
+    """Type a value into the control of that name, and leave it."""
+    which = f'[name="{name}"]' + ("" if index is None else f'[data-index="{index}"]')
+    root.locator(which).fill(value)
+    root.locator(which).blur()
+
+
+def marks(root, quantity):
+    """What stands beside each output of the quantity: it rose, fell or stayed."""
+    return root.locator(f'output[data-quantity="{quantity}"] + .ce-mark').all_text_contents()

@@ -4,7 +4,7 @@ from math import exp
 
 import pytest
 from lab_softmax import CASE
-from labs import assert_right, results
+from labs import assert_right, marks, results, type_into
 
 URL = "/chapters/softmax.html"
 
@@ -15,16 +15,6 @@ def lab(visitor, origins):
     root = page.locator('[data-widget="softmax"][data-ready="true"]')
     root.wait_for()
     return root
-
-
-def type_into(root, name, value, index=None):
-    which = f'[name="{name}"]' + ("" if index is None else f'[data-index="{index}"]')
-    root.locator(which).fill(value)
-    root.locator(which).blur()
-
-
-def marks(root, quantity):
-    return root.locator(f'output[data-quantity="{quantity}"] + .ce-mark').all_text_contents()
 
 
 def test_nothing_is_marked_at_the_start(lab):
