@@ -2,7 +2,8 @@
 
 from crossentropy.widgets.binary import BinaryLab
 from crossentropy.widgets.information import InformationLab
+from crossentropy.widgets.interfaces import InterfaceLab
 from crossentropy.widgets.softmax import SoftmaxLab
 from crossentropy.widgets.stability import StabilityLab
 
-__all__ = ["BinaryLab", "InformationLab", "SoftmaxLab", "StabilityLab"]
+__all__ = ["BinaryLab", "InformationLab", "InterfaceLab", "SoftmaxLab", "StabilityLab"]

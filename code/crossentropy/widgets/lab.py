@@ -56,6 +56,22 @@ class Numbers(TraitType[list[float], Any]):
         return [_bounded(entry, f"{name}[{k}]", self.low, self.high) for k, entry in enumerate(values)]
 
 
+class Whole(TraitType[int, int]):
+    """State: a whole number within bounds, both included."""
+
+    def __init__(self, default: int, *, low: int, high: int) -> None:
+        super().__init__(default)
+        self.low, self.high = low, high
+        self.tag(sync=True, state=True)
+
+    def validate(self, obj: Any, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"{self.name} must be an int, got {type(value).__name__}")
+        if not self.low <= value <= self.high:
+            raise ValueError(f"{self.name} must lie in [{self.low}, {self.high}], got {value}")
+        return value
+
+
 class Choice(TraitType[str, str]):
     """State: one of the strings of a Literal type."""
 
@@ -160,6 +176,15 @@ def show(value: float) -> str:
     if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e5:
         return f"{value:.3f}" if value else "0"
     return f"{value:.2e}"
+
+
+def require_known_class(lab: Any, proposal: Any) -> Any:
+    """For ``@validate("logits", "target")``: the target is one of the logits' classes, whichever of the two is set."""
+    proposed = {"logits": lab.logits, "target": lab.target, proposal.trait.name: proposal.value}
+    target, count = proposed["target"], len(proposed["logits"])
+    if target >= count:
+        raise ValueError(f"target must lie in [0, {count - 1}], one of {count} classes, got {target}")
+    return proposal.value
 
 
 def _is_state(trait: object) -> bool:

@@ -249,3 +249,34 @@ export function shiftedRoute(score, target, dtype) {
     gradient: exponential.map((e, k) => (k === target ? -rest : r(e / total))),
   };
 }
+
+/**
+ * What one call of PyTorch makes of these logits: the input that it is given, its loss for one sample, the gradient on
+ * the logits, and the least and the greatest loss that it can ever return.
+ * @param {number[]} logits
+ * @param {number} target
+ * @param {string} kind what is made of the logits first: "logits" (nothing), "probabilities" or "log-probabilities"
+ * @param {boolean} fused whether the call takes a log-softmax itself, as `cross_entropy` does, or none, as `NLLLoss`
+ */
+export function interfaceLoss(logits, target, kind, fused) {
+  const p = softmax(logits);
+  const given = kind === "probabilities" ? p : kind === "logits" ? logits : logSoftmax(logits);
+  const loss = fused ? -logSoftmax(given)[target] : -given[target];
+  if (kind === "log-probabilities" || (kind === "logits" && fused)) {
+    return { given, loss, gradient: excessOver(p, target), least: 0, greatest: Infinity };
+  }
+  if (kind === "logits") {
+    return { given, loss, gradient: p.map((_, k) => (k === target ? -1 : 0)), least: -Infinity, greatest: Infinity };
+  }
+  const push = fused ? excessOver(softmax(p), target) : p.map((_, k) => (k === target ? -1 : 0));
+  // Back through the softmax: p_k times what class k was pushed more than the average.
+  const average = p.reduce((sum, pk, k) => sum + pk * push[k], 0);
+  const least = fused ? Math.log1p((p.length - 1) / Math.E) : -1;
+  return { given, loss, gradient: p.map((pk, k) => pk * (push[k] - average)), least, greatest: least + 1 };
+}
+
+/** p - y; the true class's entry as minus the sum of all others, which keeps its digits. @param {number[]} p @param {number} target */
+function excessOver(p, target) {
+  const rest = p.reduce((sum, pk, k) => (k === target ? sum : sum + pk), 0);
+  return p.map((pk, k) => (k === target ? -rest : pk));
+}
