@@ -142,3 +142,14 @@ def test_a_figure_stands_in_the_page_itself():
     assert "<img" in sent.data["text/html"]
     other = nbformat.v4.new_output("display_data", data={"text/html": '<img src="a.png">'})
     assert inline_figures([other]) == [other]
+
+
+@each_chapter
+def test_the_buttons_lead_to_the_notebook_beside_the_chapter(page):
+    html = (SITE / "chapters" / f"{page.name}.html").read_text(encoding="utf8")
+    links = {str(a["href"]) for a in BeautifulSoup(html, "html.parser").select("a[href$='.ipynb']")}
+    assert len([link for link in links if link.startswith("https://mybinder.org/")]) == 1
+    assert len([link for link in links if link.startswith("https://colab.research.google.com/")]) == 1
+    assert all(link.endswith(f"chapters/{page.name}.ipynb") for link in links)
+    download = SITE / "_sources" / "chapters" / f"{page.name}.ipynb"
+    assert download.read_bytes() == page.path.with_suffix(".ipynb").read_bytes()
