@@ -115,12 +115,14 @@ def test_typed_numbers_count_in_full(case, scheme, open_lab):
         if box.get_attribute("type") != "number":
             continue
         low, high = (float(box.get_attribute(bound)) for bound in ("min", "max"))
-        for value in (low, high, 0.123456789012345 * high + 0.876543210987655 * low, min(high, 1.2345678901234567)):
+        between = (0.123456789012345 * high + 0.876543210987655 * low, min(high, 1.2345678901234567))
+        for value in (low, high, *between):
+            value = round(value) if box.get_attribute("step") == "1" else value
             box.fill(repr(value))
             assert float(box.input_value()) == value
             assert_right(case, root)
         before = results(root)
-        box.fill(repr(1.5 if high > 1.5 else (low + high) / 2))
+        box.fill(repr((1.5 if high > 1.5 else (low + high) / 2) if box.get_attribute("step") == "any" else round(high)))
         box.press("Enter")
         assert_changed(case, root, before, change)
 
@@ -238,6 +240,7 @@ def test_every_button_obeys(case, means, open_lab):
             button.tap()
         else:
             button.press(means)
+        until_still(root)
         assert_changed(case, root, before, change)
 
 
@@ -247,7 +250,8 @@ def alter(case, root):
         box = control(root, name)
         if box.get_attribute("type") == "number":
             low, high = float(box.get_attribute("min")), float(box.get_attribute("max"))
-            box.fill(repr(min(max(0.7123456789, low), high)))
+            value = min(max(0.7123456789, low), high)
+            box.fill(repr(round(value) if box.get_attribute("step") == "1" else value))
     press_one(case, root)
 
 
@@ -255,7 +259,13 @@ def press_one(case, root):
     for name in case.buttons:
         if control(root, name).is_enabled():
             control(root, name).click()
+            until_still(root)
             return
+
+
+def until_still(root):
+    """Wait until what the button has started is over."""
+    root.locator('[aria-busy="true"]').wait_for(state="detached")
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -388,7 +398,7 @@ def test_axe_finds_nothing(case, open_lab):
     page.evaluate(AXE)
     # The rest of the page is not looked at, but would be walked through each time.
     page.evaluate("document.querySelectorAll('.katex, .ce-figure').forEach((element) => element.remove())")
-    root.locator("details").first.evaluate("details => { details.open = true }")
+    root.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true })")
     for state in states(page, case, root):
         number = root.locator('input[type="number"]').first
         if state and number.count():
@@ -407,7 +417,7 @@ def test_axe_finds_nothing(case, open_lab):
 def test_nothing_scrolls_sideways(case, open_lab):
     # 600 is a window of 1200 at 200 % zoom.
     page, root = open_lab(case)
-    root.locator("details").first.evaluate("details => { details.open = true }")
+    root.locator("details").evaluate_all("all => all.forEach((details) => { details.open = true })")
     for state in states(page, case, root):
         for width in (1200, 600, 360, 320):
             page.set_viewport_size({"width": width, "height": 800})

@@ -1,9 +1,11 @@
 """The labs: live figures for the page and the notebook. ``from crossentropy.widgets import SoftmaxLab``."""
 
 from crossentropy.widgets.binary import BinaryLab
+from crossentropy.widgets.gradient import GradientLab
 from crossentropy.widgets.information import InformationLab
 from crossentropy.widgets.interfaces import InterfaceLab
+from crossentropy.widgets.likelihood import LikelihoodLab
 from crossentropy.widgets.softmax import SoftmaxLab
 from crossentropy.widgets.stability import StabilityLab
 
-__all__ = ["BinaryLab", "InformationLab", "InterfaceLab", "SoftmaxLab", "StabilityLab"]
+__all__ = ["BinaryLab", "GradientLab", "InformationLab", "InterfaceLab", "LikelihoodLab", "SoftmaxLab", "StabilityLab"]

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import anywidget
 from traitlets import Any as AnyTrait
-from traitlets import Dict, TraitType
+from traitlets import Dict, TraitError, TraitType
 
 from crossentropy.validation import require_choice, require_finite_number
 
@@ -70,6 +70,10 @@ class Whole(TraitType[int, int]):
         if not self.low <= value <= self.high:
             raise ValueError(f"{self.name} must lie in [{self.low}, {self.high}], got {value}")
         return value
+
+
+class BadState(ValueError, TraitError):
+    """State that does not fit together: a ValueError on which traitlets takes back all that was set at once."""
 
 
 class Choice(TraitType[str, str]):
@@ -183,7 +187,7 @@ def require_known_class(lab: Any, proposal: Any) -> Any:
     proposed = {"logits": lab.logits, "target": lab.target, proposal.trait.name: proposal.value}
     target, count = proposed["target"], len(proposed["logits"])
     if target >= count:
-        raise ValueError(f"target must lie in [0, {count - 1}], one of {count} classes, got {target}")
+        raise BadState(f"target must lie in [0, {count - 1}], one of {count} classes, got {target}")
     return proposal.value
 
 

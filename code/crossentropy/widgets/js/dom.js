@@ -49,8 +49,8 @@ export function show(x, decimals = 3) {
   return `${sign}${digits} × 10${superscript(Number(power))}`;
 }
 
-/** @param {number} n */
-function superscript(n) {
+/** Digits above the line, for powers of ten. @param {number} n */
+export function superscript(n) {
   return String(n).replace(/[-0-9]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));
 }
 

@@ -33,6 +33,10 @@ import { copy, debounce, h, show, throttle } from "./dom.js";
  * @property {(options: NumberOptions) => HTMLElement} number A number input and its slider.
  * @property {(options: ChoiceOptions) => HTMLElement} choice A select.
  * @property {(name: string, text: string, press: () => void) => HTMLButtonElement} button
+ * @property {(next: (state: State) => State | null, milliseconds: number) => void} play
+ *   Sets one patch after another until `next` gives none or anything else changes the state, `aria-busy` meanwhile; called
+ *   again, it stops. For readers who want no motion all of it happens at once.
+ * @property {() => boolean} playing
  * @property {(quantity: string, label: string, index?: number) => HTMLElement} output A labelled `<output>` with its mark.
  * @property {(stop: () => void) => void} leave What to do when the view is thrown away: stop timers, drop listeners.
  *
@@ -43,6 +47,7 @@ import { copy, debounce, h, show, throttle } from "./dom.js";
  * @property {number} min Bounds of what may be typed.
  * @property {number} max
  * @property {{min: number, max: number, step: number, log?: boolean}} slider Its reach; with `log` these are powers of ten.
+ * @property {boolean} [whole] Whether only whole numbers may be typed.
  * @property {(state: State) => number | undefined} get
  * @property {(state: State, value: number) => State} set Gives the patch.
  *
@@ -57,6 +62,7 @@ import { copy, debounce, h, show, throttle } from "./dom.js";
 
 const SAVE_MILLISECONDS = 50;
 const ANNOUNCE_MILLISECONDS = 400;
+const PLAYED = "played";
 
 /**
  * @param {Lab} lab
@@ -123,6 +129,8 @@ function mount(lab, model, el) {
   let queued = false;
   /** @type {{ element: HTMLElement, refresh: (state: State) => void }[]} */
   let controls = [];
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let player;
   /** @type {(() => void)[]} */
   const leaving = [];
 
@@ -133,6 +141,7 @@ function mount(lab, model, el) {
 
   /** @type {Ui["set"]} */
   function set(patch, current) {
+    if (current !== PLAYED) stop();
     const changed = Object.keys(patch).filter((key) => JSON.stringify(patch[key]) !== JSON.stringify(state[key]));
     if (changed.length) {
       if (!current || current !== gesture) before = results;
@@ -150,6 +159,7 @@ function mount(lab, model, el) {
   // The kernel may change several traits in one message: one repaint for all of them.
   function onModel() {
     if (ours || queued) return;
+    stop();
     queued = true;
     queueMicrotask(() => {
       queued = false;
@@ -158,6 +168,17 @@ function mount(lab, model, el) {
       gesture = undefined;
       update();
     });
+  }
+
+  function stop() {
+    clearTimeout(player);
+    player = undefined;
+    panel.removeAttribute("aria-busy");
+  }
+
+  function halt() {
+    set({});
+    update();
   }
 
   function update() {
@@ -196,11 +217,12 @@ function mount(lab, model, el) {
     state: () => state,
     set,
     number(options) {
-      const { name, index, label, min, max, slider } = options;
+      const { name, index, label, min, max, slider, whole } = options;
       const toSlider = slider.log ? Math.log10 : (/** @type {number} */ x) => x;
       const fromSlider = slider.log ? (/** @type {number} */ x) => Number((10 ** x).toPrecision(3)) : Number;
+      const nearest = (/** @type {number} */ x) => (whole ? Math.round(x) : x);
       const which = `${name} ${index ?? ""}`;
-      const box = h("input", { type: "number", name, "data-index": index, min, max, step: "any" });
+      const box = h("input", { type: "number", name, "data-index": index, min, max, step: whole ? 1 : "any" });
       const range = h("input", {
         type: "range",
         name: `${name}-slider`,
@@ -210,7 +232,8 @@ function mount(lab, model, el) {
         step: slider.step,
         "aria-label": `${label}, slider`,
       });
-      const typed = () => (box.value !== "" && box.valueAsNumber >= min && box.valueAsNumber <= max ? box.valueAsNumber : null);
+      const good = (/** @type {number} */ x) => x >= min && x <= max && x === nearest(x);
+      const typed = () => (box.value !== "" && good(box.valueAsNumber) ? box.valueAsNumber : null);
       box.addEventListener("input", () => {
         const value = typed();
         if (value === null) box.setAttribute("aria-invalid", "true");
@@ -222,10 +245,10 @@ function mount(lab, model, el) {
       box.addEventListener("change", () => {
         const value = box.valueAsNumber;
         // Beyond the bounds, the bound; no number at all, what it was.
-        set(Number.isNaN(value) ? {} : options.set(state, Math.min(Math.max(value, min), max)));
+        set(Number.isNaN(value) ? {} : options.set(state, nearest(Math.min(Math.max(value, min), max))));
         refresh(state, true);
       });
-      range.addEventListener("input", () => set(options.set(state, fromSlider(range.valueAsNumber)), which));
+      range.addEventListener("input", () => set(options.set(state, nearest(fromSlider(range.valueAsNumber))), which));
       range.addEventListener("change", () => set({}));
       const refresh = (/** @type {State} */ now, force = false) => {
         const value = options.get(now);
@@ -254,6 +277,23 @@ function mount(lab, model, el) {
       controls.push({ element, refresh });
       refresh(state);
       return element;
+    },
+    playing: () => player !== undefined,
+    play(next, milliseconds) {
+      if (player !== undefined) return halt();
+      if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+        let end = state;
+        for (let patch; (patch = next(end)); ) end = { ...end, ...patch };
+        return set(end);
+      }
+      panel.setAttribute("aria-busy", "true");
+      const tick = () => {
+        const patch = next(state);
+        if (!patch) return halt();
+        player = setTimeout(tick, milliseconds);
+        set(patch, PLAYED);
+      };
+      tick();
     },
     button(name, text, press) {
       const button = h("button", { type: "button", name }, text);
@@ -306,6 +346,7 @@ function mount(lab, model, el) {
   el.dataset.ready = "true";
 
   return () => {
+    stop();
     for (const key of keys) model.off(`change:${key}`, onModel);
     for (const stop of leaving) stop();
     announce.cancel();

@@ -280,3 +280,167 @@ function excessOver(p, target) {
   const rest = p.reduce((sum, pk, k) => (k === target ? sum : sum + pk), 0);
   return p.map((pk, k) => (k === target ? -rest : pk));
 }
+
+/**
+ * The loss of one sample, -log p_target, in nats.
+ * @param {number[]} logits
+ * @param {number} target
+ * @returns {number}
+ */
+export function loss(logits, target) {
+  // From zero, for a certain label costs 0 and not -0.
+  return 0 - logSoftmax(logits)[target];
+}
+
+/**
+ * Its derivative in each logit, p - y.
+ * @param {number[]} logits
+ * @param {number} target
+ * @returns {number[]}
+ */
+export function gradient(logits, target) {
+  return excessOver(softmax(logits), target);
+}
+
+/**
+ * The logits after 0, 1, ..., `steps` steps down the gradient.
+ * @param {number[]} logits
+ * @param {number} target
+ * @param {number} rate
+ * @param {number} steps
+ * @returns {number[][]}
+ */
+export function descend(logits, target, rate, steps) {
+  const path = [logits];
+  for (let n = 0; n < steps; n++) {
+    const push = gradient(path[n], target);
+    path.push(path[n].map((z, k) => z - rate * push[k]));
+  }
+  return path;
+}
+
+/**
+ * The scores x W + b of one sample, W row by row.
+ * @param {number[]} x
+ * @param {number[]} weight
+ * @param {number[]} bias
+ * @returns {number[]}
+ */
+export function affine(x, weight, bias) {
+  return bias.map((b, k) => x.reduce((sum, xf, f) => sum + xf * weight[f * bias.length + k], 0) + b);
+}
+
+/**
+ * The product of `count` factors, one after another, the list begun again where it ends. With `single` each factor and
+ * each product is rounded to float32.
+ * @param {number[]} factors
+ * @param {number} count
+ * @param {boolean} [single]
+ * @returns {number}
+ */
+export function product(factors, count, single = false) {
+  const rounded = single ? factors.map(Math.fround) : factors;
+  let value = 1;
+  for (let i = 0; i < count; i++) {
+    value *= rounded[i % rounded.length];
+    if (single) value = Math.fround(value);
+  }
+  return value;
+}
+
+// Far below any curvature that matters, far above its rounding.
+const RIDGE = 1e-10;
+
+/**
+ * Newton's method for the weights of least cost, from zero: W row by row and then b, after each step. It stops where the
+ * gradient vanishes, and before any number passes `largest`: on separable data they would grow for ever.
+ * @param {number[][]} x
+ * @param {number[]} y classes
+ * @param {number[]} counts how often each sample occurs
+ * @param {number} classes
+ * @param {number} largest
+ * @returns {number[][]}
+ */
+export function newtonPath(x, y, counts, classes, largest) {
+  const design = x.map((row) => [...row, 1]);
+  const none = Array(classes).fill(0);
+  const size = design[0].length * classes;
+  const total = counts.reduce((sum, c) => sum + c, 0);
+  const cost = (/** @type {number[]} */ theta) => design.reduce((sum, row, i) => sum + (counts[i] / total) * loss(affine(row, theta, none), y[i]), 0);
+
+  /** @type {number[][]} */
+  const path = [Array(size).fill(0)];
+  for (let n = 0; n < 100; n++) {
+    const theta = path[n];
+    const slope = Array(size).fill(0);
+    // A shift of all classes changes nothing, and few samples leave more undecided: held near zero, they do not spoil the matrix.
+    const curvature = slope.map((_, a) => slope.map((_, b) => (Math.floor(a / classes) === Math.floor(b / classes) ? 1 : 0) + (a === b ? RIDGE : 0)));
+    design.forEach((row, i) => {
+      const z = affine(row, theta, none);
+      const p = softmax(z);
+      const push = gradient(z, y[i]);
+      for (let a = 0; a < size; a++) {
+        const k = a % classes;
+        const share = (counts[i] / total) * row[Math.floor(a / classes)];
+        slope[a] += share * push[k];
+        for (let b = 0; b < size; b++) {
+          curvature[a][b] += share * row[Math.floor(b / classes)] * p[k] * ((k === b % classes ? 1 : 0) - p[b % classes]);
+        }
+      }
+    });
+    if (Math.max(...slope.map(Math.abs)) < 1e-12) break;
+    const step = solve(curvature, slope);
+    const fall = step.reduce((sum, s, a) => sum + s * slope[a], 0);
+    const at = (/** @type {number} */ length) => theta.map((t, a) => t - length * step[a]);
+    let length = 1;
+    while (cost(at(length)) > cost(theta) - 1e-4 * length * fall && length > 1e-6) length /= 2;
+    const next = at(length);
+    if (length <= 1e-6 || next.some((t) => !(Math.abs(t) <= largest))) break;
+    path.push(next);
+  }
+  return path;
+}
+
+/** The solution of a regular system, by elimination with pivots. @param {number[][]} matrix @param {number[]} right */
+function solve(matrix, right) {
+  const rows = matrix.map((row, i) => [...row, right[i]]);
+  const size = rows.length;
+  for (let k = 0; k < size; k++) {
+    let pivot = k;
+    for (let i = k + 1; i < size; i++) if (Math.abs(rows[i][k]) > Math.abs(rows[pivot][k])) pivot = i;
+    [rows[k], rows[pivot]] = [rows[pivot], rows[k]];
+    for (let i = 0; i < size; i++) {
+      if (i === k) continue;
+      const factor = rows[i][k] / rows[k][k];
+      for (let j = k; j <= size; j++) rows[i][j] -= factor * rows[k][j];
+    }
+  }
+  return rows.map((row, k) => row[size] / row[k]);
+}
+
+/**
+ * Where class k has the largest score: what is left of a convex shape after each other class has cut off its part.
+ * @param {number[]} weight
+ * @param {number[]} bias
+ * @param {number} k
+ * @param {number[][]} shape its corners, in order
+ * @returns {number[][]}
+ */
+export function region(weight, bias, k, shape) {
+  return bias.reduce((corners, _, j) => {
+    const lead = (/** @type {number[]} */ x) => {
+      const z = affine(x, weight, bias);
+      return z[k] - z[j];
+    };
+    // Of two classes that tie everywhere the first has it all.
+    if (j >= k || !corners.every((corner) => lead(corner) === 0)) {
+      return corners.flatMap((to, i) => {
+        const from = corners[(i || corners.length) - 1];
+        const [a, b] = [lead(from), lead(to)];
+        const cut = a * b < 0 ? [from.map((u, f) => u + (a / (a - b)) * (to[f] - u))] : [];
+        return b >= 0 ? [...cut, to] : cut;
+      });
+    }
+    return [];
+  }, shape);
+}
