@@ -321,28 +321,48 @@ Check = Callable[[_Call], Finding | None]
 def _not_a_tensor(call: _Call) -> Finding | None:
     for name, value in (("logits", call.logits_), ("target", call.target_), ("weight", call.weight_)):
         if not isinstance(value, Tensor) and not (name == "weight" and value is None):
-            return _find("not-a-tensor", name=name, value=_brief(value), mend=_tensor_from(name, value))
+            return _find("not-a-tensor", name=name, value=_brief(value), mend=_tensor_from(name, value, call))
     return None
 
 
-def _tensor_from(name: str, value: object) -> str:
+def _tensor_from(name: str, value: object, call: _Call) -> str:
+    if name == "weight" and isinstance(value, str):
+        return f"loss = F.{call.loss}(logits, target, reduction={value!r})  # by name: the third argument is weight"
+    if name == "weight" and isinstance(value, int) and call.loss in _INDEXED:
+        return f"loss = F.{call.loss}(logits, target, ignore_index={value})  # by name: the third argument is weight"
     if name == "weight":
-        return "weight = torch.tensor(weight, dtype=logits.dtype, device=logits.device)"
+        return "weight = torch.as_tensor(weight, dtype=logits.dtype, device=logits.device)"
     if value is None:
         return f"# {name} is None: does forward() end in a return, and does the loader give labels?"
     if callable(value):
         return f"{name} = model(x)  # the result, not the function or module itself"
     if isinstance(value, dict):
-        return f'{name} = outputs["{next((k for k in ("logits", "out") if k in value), "logits")}"]'
+        return f'{name} = {name}["{next((k for k in (name, "logits", "out") if k in value), name)}"]'
     if hasattr(value, "logits"):
-        return f"{name} = outputs.logits"
+        return f"{name} = {name}.logits"
+    if isinstance(value, tuple) and hasattr(value, "indices"):
+        return "target = target.indices" if name == "target" else "logits = model(x)  # the scores, without max"
     if isinstance(value, tuple) and any(isinstance(v, Tensor) for v in value):
-        return f"{name} = outputs[0]  # the model returns several things"
+        return f"{name} = {name}[0]  # a tuple of several things"
     if isinstance(value, list) and value and all(isinstance(v, Tensor) for v in value):
         return f"{name} = torch.stack({name})"
     if isinstance(value, (list, tuple)) and any(isinstance(v, str) for v in value):
         return f"{name} = torch.tensor([class_names.index(name) for name in {name}])"
-    return f"{name} = torch.as_tensor({name}{', dtype=torch.long' if name == 'target' else ''})"
+    if name == "logits":
+        return "logits = torch.as_tensor(logits)"
+    if isinstance(value, int):
+        value, name = [value], "[target]"
+    return f"target = torch.as_tensor({name}, dtype={_label_dtype(value, call)})"
+
+
+def _label_dtype(value: object, call: _Call) -> str:
+    """The dtype that labels out of a list or an array should get: fractions are probabilities."""
+    try:
+        labels = torch.as_tensor(value)
+        whole = call.loss in _INDEXED and bool((labels == labels.round()).all())
+    except Exception:
+        whole = call.loss in _INDEXED
+    return "torch.long" if whole else "torch.float32"
 
 
 def _layout(call: _Call) -> Finding | None:
@@ -363,7 +383,12 @@ def _device(call: _Call) -> Finding | None:
 
 def _swapped(call: _Call) -> Finding | None:
     z, t = call.logits, call.target
-    if z.is_floating_point() or not t.is_floating_point() or (t.ndim != z.ndim + 1 and not t.requires_grad):
+    if z.is_floating_point() or not t.is_floating_point():
+        return None
+    # Of one shape, whole numbers against scores: one-hot or binary labels came first.
+    some = _sample(t) if z.shape == t.shape and call.readable else torch.empty(0)
+    scores = bool((some != some.round()).any()) and bool(((some < 0) | (some > 1)).any())
+    if t.ndim != z.ndim + 1 and not t.requires_grad and not scores:
         return None
     return _find("arguments-swapped", first=_tensor(z), second=_tensor(t), loss=call.loss)
 
@@ -435,9 +460,8 @@ def _no_class_axis(call: _Call) -> Finding | None:
     binary = bool(((labels == 0) | (labels == 1)).all())
     if binary and labels.numel() > 2 and int(labels.sum()) == 1:
         return None  # One-hot: a single sample, for _same_shape to judge.
-    classes, pairs = "F.cross_entropy(logits.view(len(target), -1), target.long())", "F.{}(logits, target.float())"
-    mend = pairs.format("binary_cross_entropy_with_logits") if binary else classes
-    return _find("missing-class-axis", shape=_shape(z), n=len(z), mend=mend)
+    kind = "" if binary else ":quantity" if bool((labels != labels.round()).any()) else ":classes"
+    return _find("missing-class-axis" + kind, shape=_shape(z), n=len(z), loss=call.loss)
 
 
 def _empty(call: _Call) -> Finding | None:
@@ -455,7 +479,14 @@ def _one_column(call: _Call) -> Finding | None:
     if call.classes != 1 or class_last:
         return None
     squeeze = f".squeeze({call.axis})" if t.ndim == z.ndim - 1 else ""
-    return _find("one-output-column", shape=_shape(z), squeeze=squeeze)
+    labels = _wide(_sample(t)) if call.readable and not t.is_complex() else torch.empty(0)
+    binary = f"loss = F.binary_cross_entropy_with_logits(logits{squeeze}, target.float())"
+    mend = f"{binary}  # or two outputs: nn.Linear(features, 2)"
+    if bool((labels > 1).any()) and bool(labels.isfinite().all()):
+        mend = f"nn.Linear(features, {int(labels.max()) + 1})  # one output a class"
+    if bool((labels != labels.round()).any()) and bool(((labels < 0) | (labels > 1)).any()):
+        mend = f"loss = F.mse_loss(logits{squeeze}, target)  # the target is a quantity, not a class"
+    return _find("one-output-column", shape=_shape(z), mend=mend)
 
 
 def _same_shape(call: _Call) -> Finding | None:
@@ -468,7 +499,13 @@ def _same_shape(call: _Call) -> Finding | None:
     ones = _sample(t).long() if call.readable and not t.is_complex() else torch.zeros(t.ndim * (1,))
     if bool(((ones == 0) | (ones == 1)).all()) and bool((ones.sum(axis) > 1).any()):
         return _find("multi-hot-target", seen=call.seen)
-    return _find("one-hot-target", seen=call.seen, want=call.index_shape, axis=axis, loss=call.loss)
+    facts = {"seen": call.seen, "want": call.index_shape, "axis": axis, "loss": call.loss}
+    if ones.numel() and bool((ones > 1).any()):
+        if call.logits.ndim == 4:
+            expected = f"with the classes in dim 1 the target must have shape {call.index_shape}"
+            return _find("target-channels", channels=t.shape[1], expected=expected, c=call.classes, **facts)
+        return _find("missing-class-axis:ids", shape=_shape(t), high=int(ones.max()), **facts)
+    return _find("one-hot-target", **facts)
 
 
 def _target_shape(call: _Call) -> Finding | None:
@@ -592,7 +629,11 @@ def _ignored_class(call: _Call) -> Finding | None:
     # Padding ends a row; a class lies anywhere.
     t = call.values[1]
     ignored = ((t if t.ndim else t.reshape(1)) == ignore).int()
-    padded = bool((ignored == ignored.cummax(-1).values).all())
+    n = len(ignored)
+    # Of a flattened batch of sequences the length is not known: any that fits, with two paddings in a row.
+    fits = [ell for ell in range(3, n // 2 + 1) if n % ell == 0] if ignored.ndim == 1 and n <= 2**12 else []
+    layouts = [ignored] + [ignored.view(-1, ell) for ell in fits if bool((ignored[1:] & ignored[:-1]).any())]
+    padded = any(bool((layout == layout.cummax(-1).values).all()) for layout in layouts)
     return (
         None if padded else _find("ignore-index-hides-class", ignore=ignore, n=int(ignored.sum()), c=c, loss=call.loss)
     )
@@ -646,25 +687,41 @@ def _not_finite(call: _Call) -> Finding | None:
 
 
 def _masked(call: _Call) -> Finding | None:
-    """-inf logits: a mask is exact with a hard, allowed target, and makes inf or NaN otherwise."""
-    masked = call.all_rows.isneginf()
+    """Masked logits: exact with a hard, allowed target, and inf, NaN or a huge loss otherwise."""
+    rows = call.all_rows
+    masked, finite = rows.isneginf(), ""
     n, whole = int(masked.sum()), masked.all(-1)
+    if n and bool(whole.any()):
+        return _find("masked-row", row=int(whole.nonzero()[0]))
+    if not n and len(rows):
+        # A finite stand-in such as -1e9, finfo.min or -10000, far below scores of an ordinary size.
+        masked = (rows <= -9e3) & (rows.amax(-1, keepdim=True).abs() < 1e3)
+        n, finite = int(masked.sum()), f"of the order of {-rows.min().item():.0e}"
     if not n:
         return None
-    if bool(whole.any()):
-        return _find("masked-row", row=int(whole.nonzero()[0]))
+    value = "-inf" if not finite else f"{rows.min().item():.4g}"
     if call.soft:
         clash = bool((masked & (call.as_rows(call.values[1]) > 0)).any())
-        why = "the target gives a masked class mass, so the loss is inf" if clash else "0 * -inf makes the loss NaN"
-        return _find("masked-with-soft-target", n=n, why=why, axis=call.axis)
+        if finite and not clash:
+            return None
+        why = f"the target gives a masked class mass, so the loss is {finite or 'inf'}" if clash else _NAN_MASK
+        mend = f"target.masked_fill(logits < -9e3, 0.0), dim={call.axis}, p=1"
+        return _find("masked-with-soft-target", n=n, value=value, why=why, axis=call.axis, mend=mend)
     if call.smoothing and bool(masked[call.counted].any()):
-        return _find("masked-with-smoothing", smoothing=call.smoothing, n=n)
+        return _find("masked-with-smoothing", smoothing=call.smoothing, n=n, value=value, huge=finite or "inf")
     y = call.labels.clamp(0, call.classes - 1)
     hit = masked.gather(1, y.unsqueeze(1)).squeeze(1) & call.counted
     if not bool(hit.any()):
         return None
     row = int(hit.nonzero()[0])
-    return _find("masked-target", row=row, label=int(y[row]), n=int(hit.sum()))
+    logs = ":log" if not finite and _distributed(rows.exp(), 10 * call.tolerance) else ""
+    facts = {"axis": call.axis, "top": call.classes - 1, "ignore": call.ignore_index, "loss": call.loss}
+    return _find(
+        "masked-target" + logs, row=row, label=int(y[row]), n=int(hit.sum()), value=value, huge=finite or "inf", **facts
+    )
+
+
+_NAN_MASK = "0 * -inf makes the loss NaN"
 
 
 def _fed_probabilities(call: _Call) -> Finding | None:
@@ -826,9 +883,21 @@ def _binary_target(call: _Call) -> Finding | None:
     if whole and low == -1 and not bool((t == 0).any()) and high == 1:
         return _find("plus-minus-labels", divide="/", **facts)
     if whole and low < 0 and high <= 1:
-        return _find("padding-not-ignored:binary", **facts)
+        return _find("padding-not-ignored:binary", odd=low, keep=">= 0", **facts)
+    if _unique(t).tolist() == [0, 1, 255]:
+        return _find("padding-not-ignored:binary", odd=255, keep="!= 255", **facts)
     variant = ":bytes" if high == 255 else ":ids" if whole and low >= 0 else ""
     return _find("binary-target-out-of-range" + variant, **facts)
+
+
+def _swapped_binary(call: _Call) -> Finding | None:
+    """Labels of 0 and 1 in the input's place, scores or probabilities in the target's."""
+    z, t = call.values
+    labels = z.numel() > 1 and bool(((z == 0) | (z == 1)).all()) and bool((z != z.flatten()[0]).any())
+    scores = bool(((t != 0) & (t != 1)).all()) and bool((t != t.flatten()[:1]).any())
+    # With logits soft labels are as likely as probabilities: only what is no label tells.
+    scores = scores and (call.loss == "binary_cross_entropy" or bool(((t < 0) | (t > 1)).any()))
+    return _find("arguments-swapped:binary", loss=call.loss) if labels and scores and call.readable else None
 
 
 def _binary_probabilities(call: _Call) -> Finding | None:
@@ -927,8 +996,11 @@ def _kl_arguments(call: _Call) -> Finding | None:
     if t_log:
         return _find("log-target")
     if not least >= 0:
-        return _find("negative-target-probability", shape=_shape(t), low=least, axis=-1, loss=call.loss)
-    return _find("target-not-normalised:kl", total=t.sum(-1).flatten()[0].item())
+        return _find("negative-target-probability:kl", shape=_shape(t), low=least, axis=z_log[0][0])
+    sums = t.sum(-1)
+    if call.reduction in ("sum", "none") and _distributed(t[sums != 0], wide):
+        return None  # Rows of zeros leave padding out.
+    return _find("target-not-normalised:kl", total=sums.flatten()[(sums - 1).abs().argmax()].item())
 
 
 def _kl_infinite(call: _Call) -> Finding | None:
@@ -1098,7 +1170,11 @@ _ARGUMENTS: list[_Group] = [
     _fatal(_swapped, _input_dtype),
 ]
 _CLASSES = _fatal(_no_class_axis, _empty, _one_column, _same_shape, _target_shape, _target_dtype)
-_PAIRS: list[_Group] = [_fatal(_empty, _binary_shape, _binary_dtype), _also(_binary_target), _also(_entry_weight)]
+_PAIRS: list[_Group] = [
+    _fatal(_empty, _binary_shape, _binary_dtype, _swapped_binary),
+    _also(_binary_target),
+    _also(_entry_weight),
+]
 
 # Groups of checks, the most fundamental first. A group gives its first finding; a fatal one ends the search.
 _CHECKS: dict[str, list[_Group]] = {

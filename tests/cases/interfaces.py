@@ -1695,3 +1695,67 @@ case(
 )
 case("unsupported-layout", "sparse labels", "a sparse target", randn(4, 3), ids(3, 4).to_sparse())
 fine("shapes only", "meta tensors of the right shape", randn(4, 3).to("meta"), ids(3, 4).to("meta"))
+
+# --- look-alikes and their neighbours, case against case ---------------------------------------------------------
+MASKED = randn(4, 6).masked_fill(torch.arange(6) > 3, -inf)
+case("arguments-swapped", "one-hot first", "integer one-hot rows against scores", one_hot(ids(5, 8), 5), randn(8, 5))
+case("arguments-swapped", "labels first", "binary labels against scores", ids(2, 6).float(), randn(6), **BCEL)
+case("arguments-swapped", "labels first", "integer binary labels against scores", ids(2, 6), randn(6), **BCEL)
+case("arguments-swapped", "labels first", "labels against probabilities", ids(2, 6).float(), rand(6), **BCE)
+fine("soft labels", "fractions in both places", rand(6), rand(6), **BCE)
+case("missing-class-axis", "argmax before the loss", "predicted ids as floats", ids(5, 8).float(), ids(5, 8))
+case("missing-class-axis", "regression", "a quantity a sample", randn(8), randn(8))
+case("missing-class-axis", "scores of the best token", "(batch, time) against token ids", randn(3, 7), ids(50, 3, 7))
+case("one-output-column", "regression", "one output, a quantity", randn(8, 1), randn(8, 1))
+case("one-output-column", "one output for five classes", "nn.Linear(features, 1)", randn(8, 1), ids(5, 8))
+case("target-channels", "colour masks", "(N, 3, H, W) bytes", randn(2, 3, 4, 4), ids(256, 2, 3, 4, 4))
+case("masked-target", "-1e9 masks", "the mask hides the label", MASKED.clamp(min=-1e9), tensor(0, 1, 5, 2))
+case("masked-target", "-10000 masks", "an additive mask", MASKED.clamp(min=-1e4) + 0.5, tensor(0, 1, 5, 2))
+case("masked-target", "log of softmax", "log(0)", (200 * randn(8, 5)).softmax(1).log(), ids(5, 8), **NLL)
+case(
+    "masked-with-smoothing",
+    "action masks with smoothing",
+    "-1e9 in place of -inf",
+    MASKED.clamp(min=-1e9),
+    ids(4, 4),
+    label_smoothing=0.1,
+)
+case("masked-with-soft-target", "teacher without the mask", "-1e9", MASKED.clamp(min=-1e9), randn(4, 6).softmax(1))
+fine("action masks", "-1e9, labels allowed", MASKED.clamp(min=-1e9), ids(4, 4))
+fine("action masks", "finfo.min, labels allowed", MASKED.clamp(min=torch.finfo(torch.float32).min), ids(4, 4))
+fine("masked teacher", "no mass on what is masked", MASKED.clamp(min=-1e9), MASKED.softmax(1))
+fine("exploding net", "scores of the order of 1e4 are no mask", 3e4 * randn(8, 5), ids(5, 8))
+fine("padding rows", "all masked alike", torch.full((2, 4), -1e9), ids(4, 2))
+case("padding-not-ignored", "PASCAL VOC", "void 255 in a binary mask", randn(4), tensor(0.0, 1.0, 255.0, 0.0), **BCEL)
+case("not-a-tensor", "positional ignore_index", "the third argument is weight", randn(8, 3), ids(3, 8), weight=255)
+case("not-a-tensor", "positional reduction", "the third argument is weight", randn(8, 3), ids(3, 8), weight="sum")
+case("not-a-tensor", "max without its indices", "values and indices", randn(8, 5), randn(8, 5).max(1))
+case("not-a-tensor", "one label", "a Python int", randn(1, 3), 2)
+case("not-a-tensor", "labels as a list", "of a binary loss", rand(4), [0, 1, 1, 0], **BCE)
+case("not-a-tensor", "soft labels as NumPy", "fractions", randn(2, 3), randn(2, 3).softmax(1).numpy())
+fine(
+    "tagging",
+    "flattened sequences of three tags, padded with 0",
+    randn(36, 4),
+    (ids(3, 3, 12) + 1).masked_fill(torch.arange(12) > tensor([8], [11], [5]), 0).flatten(),
+    ignore_index=0,
+)
+fine(
+    "harvardnlp/annotated-transformer",
+    "smoothed targets, rows of zeros at the padding",
+    randn(6, 5).log_softmax(1),
+    torch.cat([torch.full((4, 5), 0.2), torch.zeros(2, 5)]),
+    loss="kl_div",
+    reduction="sum",
+)
+case("target-not-normalised", "counts", "not one row sums to 1", randn(4, 5).log_softmax(1), rand(4, 5), **KL)
+fine(
+    "mean over nothing but chosen", "reduction none, all ignored", randn(3, 5), torch.full((3,), -100), reduction="none"
+)
+fine("contrastive learning", "own similarity masked", randn(8, 8).fill_diagonal_(-inf), torch.arange(8).roll(4))
+fine("CLIP", "square logits, the diagonal is right", 14 * randn(8, 8), torch.arange(8))
+fine("prototypes", "negative squared distances", -randn(8, 5).square(), ids(5, 8))
+fine("tanh outputs", "squashed, yet scores of both signs", randn(8, 10).tanh(), ids(10, 8))
+fine("dense vocabulary", "bfloat16 log-probabilities", randn(4, 9999).bfloat16().log_softmax(1), ids(9999, 4), **NLL)
+fine("GAN", "smoothed real labels", randn(16, 1), torch.full((16, 1), 0.9), **BCEL)
+fine("saturated and right", "sigmoid(60) = 1", tensor(60.0, -300.0).sigmoid(), tensor(1.0, 0.0), **BCE)
