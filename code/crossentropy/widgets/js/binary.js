@@ -63,7 +63,7 @@ const LAB = {
   }),
 
   build(ui) {
-    const chance = plot(1, [0, 0.5, 1], "Probability of yes. The gap to the label is the gradient.");
+    const chance = plot(1, [0, 0.5, 1], "Probability. The gap is the gradient.");
     const tempting = chance.line("ce-tempting");
     chance.trace(tempting, (z) => sigmoid(2 * z));
     chance.trace(chance.line("ce-main"), sigmoid);
@@ -74,7 +74,7 @@ const LAB = {
     const gap = chance.line("ce-push");
     const [temptingDot, mainDot] = [chance.dot("ce-tempting-dot"), chance.dot("ce-main-dot")];
 
-    const cost = plot(REACH, [0, 2, 4, 6], "Loss in nats. Its slope is that same gradient.");
+    const cost = plot(REACH, [0, 2, 4, 6], "Loss in nats. The slope is the gradient.");
     cost.trace(cost.line("ce-thin-line"), (z) => binaryLoss(z, 1));
     cost.trace(cost.line("ce-thin-line"), (z) => binaryLoss(z, 0));
     cost.name(-3.9, 4.6, "label 1");
@@ -117,8 +117,8 @@ const LAB = {
             "div",
             { class: "ce-lines" },
             ui.output("probability", "σ(z)"),
-            ui.output("softmax-probability", "softmax([0, z]), always equal"),
-            ui.output("tempting-probability", "softmax([−z, z]), which is σ(2z)"),
+            ui.output("softmax-probability", "softmax([0, z])"),
+            ui.output("tempting-probability", "softmax([−z, z])"),
           ),
         ),
         h("div", {}, cost.figure, h("div", { class: "ce-lines" }, ui.output("loss", "loss"), ui.output("gradient", "gradient σ(z) − y"))),

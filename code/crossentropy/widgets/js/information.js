@@ -12,7 +12,7 @@ const MOST = 8;
 const UNITS = ["nats", "bits"];
 const LEVELS = [0.1, 0.3, 1, 3];
 // The triangle's own edges are among them, so that a line from a corner ends where the triangle does.
-const DIRECTIONS = Array.from({ length: 121 }, (_, k) => step(Math.cos((k * Math.PI) / 60), Math.sin((k * Math.PI) / 60)));
+const DIRECTIONS = Array.from({ length: 73 }, (_, k) => step(Math.cos((k * Math.PI) / 36), Math.sin((k * Math.PI) / 36)));
 
 // As in Python, rounded.
 const SEED = softmax([2, 0.5, 0.1]).map((x) => Number(x.toFixed(12)));
@@ -139,7 +139,7 @@ const LAB = {
       "div",
       {},
       drawing,
-      h("p", { class: "ce-hint" }, `Drag P or Q. On each line KL(P ‖ Q) is the same: ${LEVELS.join(", ")} `, spelt, "."),
+      h("p", { class: "ce-hint" }, `Drag P or Q. On each line KL(P\u00a0‖\u00a0Q) is the same: ${LEVELS.join(", ")} `, spelt, "."),
     );
 
     ui.body.append(
@@ -169,9 +169,9 @@ const LAB = {
         h(
           "div",
           { class: "ce-rows" },
-          length(stack, keyed("ce-floor", ui.output("entropy", "H(P), which nobody can save")), keyed("ce-excess", ui.output("kl-divergence", "KL(P ‖ Q), which a better Q would"))),
-          length(parts, ui.output("cross-entropy", "H(P, Q), the same length by outcome")),
-          length(back, ui.output("reverse-kl-divergence", "KL(Q ‖ P), the other way round")),
+          length(stack, keyed("ce-floor", ui.output("entropy", "H(P), nobody can save")), keyed("ce-excess", ui.output("kl-divergence", "KL(P ‖ Q), a better Q can"))),
+          length(parts, ui.output("cross-entropy", "H(P, Q), by outcome")),
+          length(back, ui.output("reverse-kl-divergence", "KL(Q ‖ P), the other way")),
           h("div", { class: "ce-scale", "aria-hidden": "true" }, scale),
         ),
         map,

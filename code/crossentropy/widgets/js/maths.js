@@ -153,7 +153,7 @@ export function reach(p, direction, level) {
   let high = Math.min(...p.map((pk, k) => (direction[k] < 0 ? -pk / direction[k] : Infinity)));
   if (klDivergence(p, at(high)) <= level) return [high, true];
   let low = 0;
-  for (let step = 0; step < 20; step++) {
+  for (let step = 0; step < 16; step++) {
     const middle = (low + high) / 2;
     if (klDivergence(p, at(middle)) <= level) low = middle;
     else high = middle;

@@ -92,22 +92,28 @@ const address = debounce(() => {
   history.replaceState(history.state, "", parts.length ? `#${parts.join("&")}` : location.href.split("#")[0]);
 }, ADDRESS_MILLISECONDS);
 
-/** @type {Record<string, number>} */
-const count = {};
-/** @type {Record<string, HTMLElement>} */
-const places = {};
-for (const el of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".ce-lab[data-widget]"))) {
-  const topic = el.dataset.widget ?? "";
-  const json = el.querySelector('script[type="application/json"]')?.textContent;
-  if (!Object.hasOwn(LABS, topic) || !json) continue;
-  count[topic] = (count[topic] ?? 0) + 1;
-  const key = count[topic] > 1 ? `${topic}-${count[topic]}` : topic;
-  hosted.push({ key, model: createModel(JSON.parse(json)) });
-  places[key] = el;
+function start() {
+  /** @type {Record<string, number>} */
+  const count = {};
+  /** @type {Record<string, HTMLElement>} */
+  const places = {};
+  for (const el of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll(".ce-lab[data-widget]"))) {
+    const topic = el.dataset.widget ?? "";
+    const json = el.querySelector('script[type="application/json"]')?.textContent;
+    if (!Object.hasOwn(LABS, topic) || !json) continue;
+    count[topic] = (count[topic] ?? 0) + 1;
+    const key = count[topic] > 1 ? `${topic}-${count[topic]}` : topic;
+    hosted.push({ key, model: createModel(JSON.parse(json)) });
+    places[key] = el;
+  }
+  const [first] = readAddress();
+  for (const { key, model } of hosted) {
+    LABS[/** @type {keyof typeof LABS} */ (places[key].dataset.widget)].render({ model, el: places[key] });
+  }
+  if (first) places[first].scrollIntoView();
+  addEventListener("hashchange", readAddress);
 }
-const [first] = readAddress();
-for (const { key, model } of hosted) {
-  LABS[/** @type {keyof typeof LABS} */ (places[key].dataset.widget)].render({ model, el: places[key] });
-}
-if (first) places[first].scrollIntoView();
-addEventListener("hashchange", readAddress);
+
+// After Sphinx's search, which then empties every input that is named q.
+if (document.readyState === "complete") start();
+else addEventListener("DOMContentLoaded", start, { once: true });
