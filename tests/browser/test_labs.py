@@ -275,6 +275,8 @@ def test_the_address_keeps_the_state(case, scheme, open_lab, visitor):
     length = page.evaluate("history.length")
     alter(case, root)
     page.wait_for_url(re.compile(f"#{case.lab.topic}\\."))
+    # The last change reaches the address a moment later.
+    page.wait_for_timeout(500)
     assert page.evaluate("history.length") == length
     again = visitor.open(page.url)
     other = again.locator(f'[data-widget="{case.lab.topic}"][data-ready="true"]').first
