@@ -9,8 +9,8 @@ from urllib.parse import quote
 
 import pytest
 from labs import assert_right, cases, controls, results
+from visitor import ROOT
 
-from conftest import ROOT
 from javascript import assert_agree
 
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()

@@ -11,8 +11,8 @@ import nbformat
 import pytest
 from jupyter_client import BlockingKernelClient
 from labs import assert_right, cases, controls, results
+from visitor import ROOT, Visitor
 
-from conftest import ROOT, Visitor
 from javascript import assert_agree, numbers
 
 START_SECONDS = 90
