@@ -36,6 +36,8 @@ class Case:
     states: Sequence[dict[str, Any]] = ()
     #: Quantities that the copied code cannot print, because they live in the page alone.
     only_shown: set[str] = field(default_factory=set)
+    #: From the lab's root to the state that no control shows; ``expected`` gets it as well.
+    read: Callable[[Any], Values] = lambda root: {}
     #: From the controls' values to the error allowed, relative to max(1, |exact|).
     tolerance: Callable[[Values], float] = lambda controls: 1e-10
 
@@ -88,7 +90,7 @@ def results(root):
 
 def assert_right(case, root):
     """Every number on the page is what torch makes of the controls."""
-    shown, now = results(root), controls(root)
+    shown, now = results(root), controls(root) | case.read(root)
     exact = case.expected(now)
     assert shown.keys() == exact.keys()
     for quantity, value in exact.items():

@@ -274,6 +274,8 @@ def test_the_address_keeps_the_state(case, scheme, open_lab, visitor):
     page, root = open_lab(case, scheme)
     length = page.evaluate("history.length")
     alter(case, root)
+    # The page writes its address once it has been left alone.
+    page.wait_for_timeout(500)
     page.wait_for_url(re.compile(f"#{case.lab.topic}\\."))
     # The last change reaches the address a moment later.
     page.wait_for_timeout(500)

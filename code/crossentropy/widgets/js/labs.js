@@ -5,7 +5,8 @@ import gradient from "./gradient.js";
 import information from "./information.js";
 import interfaces from "./interfaces.js";
 import likelihood from "./likelihood.js";
+import lossCurve from "./loss-curve.js";
 import softmax from "./softmax.js";
 import stability from "./stability.js";
 
-export const LABS = { binary, gradient, information, interfaces, likelihood, softmax, stability };
+export const LABS = { binary, gradient, information, interfaces, likelihood, "loss-curve": lossCurve, softmax, stability };

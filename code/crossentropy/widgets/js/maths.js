@@ -3,6 +3,7 @@
  * The maths of the labs: pure functions of numbers and arrays, no DOM. Each is checked against torch in
  * float64 (tests/test_widgets.py), and keeps the digits that its Python counterpart keeps.
  */
+import { loadWine } from "./wine.js";
 
 /**
  * The largest logit, and the sum of exp(z_j - largest) over all *other* classes: no 1 + tiny is ever formed.
@@ -443,4 +444,101 @@ export function region(weight, bias, k, shape) {
     }
     return [];
   }, shape);
+}
+
+// The runs of the loss-curve lab: what the call makes of one row, and what else is wrong with the run.
+/** @type {Record<string, { loss: (z: number[], c: number) => { loss: number, gradient: number[] }, outputs?: number, rate?: number, scale?: number, batch?: number, worst?: boolean, summed?: boolean }>} */
+const RUNS = {
+  none: { loss: honest },
+  "one-column": { loss: () => ({ loss: 0, gradient: [0] }), outputs: 1 },
+  "softmax-twice": { loss: (z, c) => interfaceLoss(z, c, "probabilities", true) },
+  epsilon: { loss: capped, scale: 1000, worst: true },
+  "probabilities-to-nll": { loss: (z, c) => interfaceLoss(z, c, "probabilities", false) },
+  "zero-times-log-zero": { loss: byHand, rate: 3000 },
+  sum: { loss: honest, rate: 0.5 / 178, summed: true },
+  "clamped-sigmoid": { loss: clampedBinary, outputs: 1, scale: 1000, worst: true },
+  "logits-to-nll": { loss: (z, c) => interfaceLoss(z, c, "logits", false) },
+  "ignored-batches": { loss: honest, batch: 4 },
+};
+export const BUGS = Object.keys(RUNS);
+export const STEPS = 300;
+
+/** @param {number[]} z @param {number} c */
+function honest(z, c) {
+  return { loss: logsumexp(z) - z[c], gradient: excessOver(softmax(z), c) };
+}
+
+/** An epsilon of 1e-8 in the logarithm. @param {number[]} z @param {number} c */
+function capped(z, c) {
+  const p = softmax(z);
+  const guarded = p[c] + 1e-8;
+  return { loss: -Math.log(guarded), gradient: excessOver(p, c).map((g) => (p[c] / guarded) * g) };
+}
+
+/** The sum of -y log p over all classes, in which 0 log 0 is NaN. @param {number[]} z @param {number} c */
+function byHand(z, c) {
+  return softmax(z).includes(0) ? { loss: NaN, gradient: z.map(() => NaN) } : honest(z, c);
+}
+
+/** PyTorch's BCELoss after a sigmoid, for "is it class 1?": the logarithm clamped at -100, the derivative at 1e12. @param {number[]} z @param {number} c */
+function clampedBinary([z], c) {
+  const p = sigmoid(z);
+  const label = c === 1 ? 1 : 0;
+  const slope = p * (1 - p);
+  return { loss: Math.min(-Math.log(label ? p : 1 - p), 100), gradient: [((p - label) / Math.max(slope, 1e-12)) * slope] };
+}
+
+/** Numbers in [0, 1) that Python draws as well: Knuth's linear congruential generator modulo 2^32. @param {number} seed */
+function random(seed) {
+  let state = Math.imul(seed, 2654435761) >>> 0;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
+/** The bug of a round of the game: every ten rounds each of the ten once, in another order. @param {number} number */
+export function suspect(number) {
+  const draw = random(Math.floor((number - 1) / BUGS.length) + 1);
+  const order = BUGS.map((bug) => ({ bug, at: draw() })).sort((a, b) => a.at - b.at);
+  return order[(number - 1) % BUGS.length].bug;
+}
+
+/**
+ * The largest loss that the call returns, at each step of a linear model's training on the wine with this bug in it.
+ * @param {string} bug
+ * @param {number} seed of the first weights, and of the batches where there are any
+ * @returns {number[]}
+ */
+export function train(bug, seed) {
+  const { loss, outputs = 3, rate = 0.5, scale = 1, batch = 0, worst = false, summed = false } = RUNS[bug];
+  const draw = random(seed);
+  const { x, y } = loadWine();
+  const features = x.map(([a, f]) => [scale * a, scale * f, 1]);
+  const weights = [0, 1].map(() => Array.from({ length: outputs }, () => 0.035 * (draw() - 0.5)));
+  weights.push(Array(outputs).fill(0));
+  const labels = batch ? y.map((c) => (draw() < 0.75 ? -1 : c)) : y;
+  const all = y.map((_, i) => i);
+  return Array.from({ length: STEPS }, () => {
+    const rows = (batch ? Array.from({ length: batch }, () => Math.floor(draw() * y.length)) : all).filter((i) => labels[i] >= 0);
+    const slopes = weights.map((row) => row.map(() => 0));
+    // Plain loops: a run visits 53,400 rows.
+    let total = 0;
+    let largest = -Infinity;
+    for (const i of rows) {
+      const [a, f] = features[i];
+      const made = loss(
+        weights[2].map((b, k) => a * weights[0][k] + f * weights[1][k] + b),
+        labels[i],
+      );
+      total += made.loss;
+      largest = Math.max(largest, made.loss);
+      for (let k = 0; k < outputs; k++) {
+        for (let j = 0; j < 3; j++) slopes[j][k] += made.gradient[k] * features[i][j];
+      }
+    }
+    const step = summed ? rate : rate / (rows.length || 1);
+    for (const [j, row] of slopes.entries()) row.forEach((g, k) => (weights[j][k] -= step * g));
+    return worst ? largest : summed ? total : total / rows.length;
+  });
 }
