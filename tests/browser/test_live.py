@@ -94,7 +94,8 @@ def live(visitor, jupyter):
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
         nbformat.write(notebook, notebooks / f"{case.lab.topic}.ipynb")
-        page = visitor.open(f"{address}/lab/tree/{case.lab.topic}.ipynb")
+        # A workspace of its own: a shared one would bring the last lab's notebook back beside this one.
+        page = visitor.open(f"{address}/lab/workspaces/{case.lab.topic}/tree/{case.lab.topic}.ipynb")
         page.set_default_timeout(START_SECONDS * 1000)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
         # JupyterLab says idle before it is connected; a key that comes too early is lost.
