@@ -105,7 +105,7 @@ def execution_cache() -> Path:
     """One cache for each state of the package: myst-nb's key is the cell's code alone, blind to what it imports."""
     digest = hashlib.sha256()
     for path in sorted([ROOT / "requirements.txt", *(ROOT / "code").rglob("*")]):
-        if path.is_file() and path.suffix in {".py", ".txt"}:
+        if path.is_file() and path.suffix in {".py", ".toml", ".txt"}:
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     cache = CACHES / digest.hexdigest()[:16]
     for stale in CACHES.glob("*"):

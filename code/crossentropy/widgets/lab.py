@@ -1,7 +1,8 @@
 """What every lab has in common on the Python side: checked state, results, and a form for readers without a kernel.
 
-A lab is a subclass of :class:`Lab` with *state* traits (what the reader controls), *result* traits (what follows from it,
-computed here too, so that they are right without a browser), ``compute`` and ``table``. Its page is ``js/<topic>.js``.
+A :class:`Shown` has that form; the quiz is one too. A lab is a subclass of :class:`Lab` with *state* traits (what the
+reader controls), *result* traits (what follows from it, computed here too, so that they are right without a browser),
+``compute`` and ``table``. Its page is ``js/<topic>.js``.
 """
 
 import html
@@ -94,11 +95,34 @@ def result() -> Any:
     return AnyTrait(None, read_only=True).tag(sync=True, result=True, to_json=_to_json)
 
 
-class Lab(anywidget.AnyWidget):
-    """Base of all labs. Subclasses name their ``topic``, set ``_esm``, and fill in ``compute`` and ``table``."""
+class Shown(anywidget.AnyWidget):
+    """A live view for a notebook; beside it HTML for the page and for readers without script, and plain text."""
 
     topic: ClassVar[str]
     _css = STATIC / "labs.css"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """All three. Only the view's entry names the model; the other two depend on the state alone."""
+        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
+        return {**data, "text/plain": self.to_text(), "text/html": self.to_html()}, metadata
+
+    def to_text(self) -> str:
+        """What stands where no browser is."""
+        raise NotImplementedError
+
+    def to_html(self) -> str:
+        """An element made by ``embed``."""
+        raise NotImplementedError
+
+    def embed(self, state: dict[str, Any], form: str) -> str:
+        """An element with the state as JSON, which the page's script brings to life, and the form for all others."""
+        # "</script>" in a string would end the element.
+        text = json.dumps(state, allow_nan=False).replace("<", "\\u003c")
+        return f'<div class="ce-lab" data-widget="{self.topic}"><script type="application/json">{text}</script>{form}</div>'
+
+
+class Lab(Shown):
+    """Base of all labs. Subclasses name their ``topic``, set ``_esm``, and fill in ``compute`` and ``table``."""
 
     #: Where "reset" leads: the state in which the lab was made.
     start = Dict(read_only=True).tag(sync=True)
@@ -142,14 +166,6 @@ class Lab(anywidget.AnyWidget):
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.state.items())
         return f"{type(self).__name__}({arguments})"
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The live view for a notebook; beside it HTML for the page and for readers without script, and plain text.
-
-        Only the view's entry names the model; the other two depend on the state alone.
-        """
-        data, metadata = super()._repr_mimebundle_(**kwargs) or ({}, {})
-        return {**data, "text/plain": self.to_text(), "text/html": self.to_html()}, metadata
-
     def to_text(self) -> str:
         """The constructor call and the table, aligned."""
         caption, header, rows = self.table()
@@ -159,19 +175,17 @@ class Lab(anywidget.AnyWidget):
         return "\n".join([repr(self), caption, *lines])
 
     def to_html(self) -> str:
-        """An element with the state as JSON, which the page's script brings to life, and the table for all others."""
+        """The table of the present state, inside what ``embed`` makes."""
         caption, header, rows = self.table()
         head = "".join(f'<th scope="col">{html.escape(cell)}</th>' for cell in header)
         body = "".join(
             f'<tr><th scope="row">{html.escape(first)}</th>{"".join(f"<td>{html.escape(cell)}</td>" for cell in rest)}</tr>'
             for first, *rest in rows
         )
-        # "</script>" in a string would end the element.
-        state = json.dumps(self.state, allow_nan=False).replace("<", "\\u003c")
-        return (
-            f'<div class="ce-lab" data-widget="{self.topic}"><script type="application/json">{state}</script>'
+        return self.embed(
+            self.state,
             f'<table class="ce-start"><caption>{html.escape(caption)}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
         )
 
 

@@ -15,7 +15,8 @@ const hosted = [];
 
 /** @param {Record<string, any>} start */
 function createModel(start) {
-  const state = /** @type {Record<string, any>} */ ({ ...start, start });
+  // A quiz brings a start of its own, an empty one: the reader's answers stay out of the address.
+  const state = /** @type {Record<string, any>} */ ({ start, ...start });
   /** @type {Record<string, Set<() => void>>} */
   const listeners = {};
   return {

@@ -1,0 +1,218 @@
+// @ts-check
+/** Quiz: predict before you look. What the reader answers is kept on this device, and nowhere else. */
+import { h } from "./dom.js";
+
+/**
+ * @typedef {object} Question As in questions/<chapter>.toml.
+ * @property {string} name
+ * @property {"one" | "several" | "number"} kind
+ * @property {string} text
+ * @property {string} feedback Said of the right answer.
+ * @property {{ text: string, right?: boolean, feedback?: string }[]} option Of a choice.
+ * @property {number} answer Of a number, as all that follow.
+ * @property {number} tolerance
+ * @property {string} unit
+ * @property {{ value: number, tolerance: number, feedback: string }[]} mistake
+ * @property {string} otherwise Said of a number that nobody foresaw.
+ *
+ * @typedef {number | number[]} Answer A number, or which options were chosen.
+ * @typedef {Record<string, Answer>} Answers By the question's name.
+ */
+
+/**
+ * Whether an answer is right, and what is to be said of it.
+ * @param {Question} question
+ * @param {Answer} answer
+ * @returns {{ right: boolean, feedback: string[] }}
+ */
+export function mark(question, answer) {
+  const { kind, option, mistake } = question;
+  if (!Array.isArray(answer)) {
+    if (Math.abs(answer - question.answer) <= question.tolerance) return { right: true, feedback: [question.feedback] };
+    const known = mistake.find(({ value, tolerance }) => Math.abs(answer - value) <= tolerance);
+    return { right: false, feedback: [known?.feedback ?? question.otherwise] };
+  }
+  const wrong = option.flatMap(({ text, right = false, feedback = "" }, k) => {
+    const chosen = answer.includes(k);
+    if (chosen === right || (kind === "one" && !chosen)) return [];
+    return kind === "one" ? [feedback] : [`${chosen ? "Not this" : "Left out"}: “${text}”. ${feedback}`];
+  });
+  return wrong.length ? { right: false, feedback: wrong } : { right: true, feedback: [question.feedback] };
+}
+
+/**
+ * The answers that fit the questions. What was kept on the device may be older than they are, or anybody's.
+ * @param {Question[]} questions
+ * @param {any} answers
+ * @returns {Answers}
+ */
+export function clean(questions, answers) {
+  const fits = (/** @type {Question} */ { kind, option }, /** @type {any} */ answer) =>
+    kind === "number"
+      ? Number.isFinite(answer)
+      : Array.isArray(answer) &&
+        answer.every((k) => Number.isInteger(k) && option[k]) &&
+        (kind === "one" ? answer.length === 1 : answer.length > 0);
+  return Object.fromEntries(questions.map((q) => [q.name, answers?.[q.name]]).filter(([, answer], k) => fits(questions[k], answer)));
+}
+
+/** Kept on this device, as far as the browser allows it; some allow nothing to a page opened from a folder. @param {string} key */
+function memory(key) {
+  return {
+    /** @returns {any} */
+    load() {
+      try {
+        return JSON.parse(localStorage.getItem(key) ?? "{}");
+      } catch {
+        return {};
+      }
+    },
+    /** @param {Answers} answers @returns {boolean} whether it is kept */
+    save(answers) {
+      try {
+        if (Object.keys(answers).length) localStorage.setItem(key, JSON.stringify(answers));
+        else localStorage.removeItem(key);
+        return true;
+      } catch {
+        return false;
+      }
+    },
+  };
+}
+
+/** What stands between backticks is code. @param {string} text @returns {(Node | string)[]} */
+const rich = (text) => text.split("`").map((part, k) => (k % 2 ? h("code", {}, part) : part));
+
+/**
+ * The form of one question.
+ * @param {Question} question
+ * @param {number} k
+ * @param {(answer: Answer) => void} answered
+ */
+function ask(question, k, answered) {
+  const { name, kind, text, option, unit } = question;
+  const choice = (/** @type {{ text: string }} */ { text }, /** @type {number} */ j) => {
+    const input = h("input", { type: kind === "one" ? "radio" : "checkbox", name, "data-index": j });
+    return h("label", { class: "ce-option" }, input, h("span", {}, ...rich(text)));
+  };
+  const number = () => h("label", { class: "ce-option" }, h("span", {}, "Your number"), h("input", { type: "number", name, step: "any" }), h("span", {}, unit));
+  const controls = kind === "number" ? [number()] : option.map(choice);
+  /** @type {HTMLInputElement[]} */
+  const inputs = controls.map((control) => control.querySelector("input"));
+  const verdict = h("output", { class: "ce-verdict", "data-quantity": "verdict", "data-index": k, "aria-live": "polite" });
+  const form = h(
+    "form",
+    { novalidate: true },
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, `${k + 1}. `, ...rich(text)),
+      ...(kind === "several" ? [h("p", { class: "ce-hint" }, "Several may be right: tick all that are.")] : []),
+      ...controls,
+      h("div", { class: "ce-buttons" }, h("button", { type: "submit", name: "check", "data-index": k }, "Check")),
+      verdict,
+    ),
+  );
+
+  /** @param {string} value @param {string} word @param {string[]} sentences */
+  const say = (value, word, sentences) => {
+    verdict.dataset.value = value;
+    verdict.replaceChildren(...(word ? [h("strong", {}, word), " "] : []), ...sentences.map((s) => h("span", {}, ...rich(s), " ")));
+  };
+  /** @param {Answer} answer */
+  const judge = (answer) => {
+    const { right, feedback } = mark(question, answer);
+    say(right ? "right" : "wrong", right ? "✓ Right." : "✗ Not yet.", feedback);
+  };
+  form.addEventListener("submit", (/** @type {Event} */ event) => {
+    event.preventDefault();
+    const chosen = inputs.flatMap((input, j) => (input.checked ? [j] : []));
+    const answer = kind === "number" ? inputs[0].valueAsNumber : chosen;
+    if (!Object.keys(clean([question], { [name]: answer })).length) return say("", "", ["Give an answer first."]);
+    answered(answer);
+    judge(answer);
+  });
+  // A verdict speaks of what was checked, not of what is being chosen now.
+  form.addEventListener("input", () => say("", "", []));
+  return {
+    form,
+    /** @param {Answer | undefined} answer */
+    show(answer) {
+      if (answer === undefined) {
+        form.reset();
+        return say("", "", []);
+      }
+      inputs.forEach((input, j) => {
+        if (Array.isArray(answer)) input.checked = answer.includes(j);
+        else input.value = String(answer);
+      });
+      judge(answer);
+    },
+  };
+}
+
+/** @param {{ model: any, el: HTMLElement }} context */
+function render({ model, el }) {
+  /** @type {Question[]} */
+  const questions = model.get("questions");
+  const disk = memory(`crossentropy.quiz.${model.get("chapter")}`);
+  /** @type {Answers} */
+  let shown = {};
+
+  const forms = questions.map((question, k) => ask(question, k, (answer) => set({ ...shown, [question.name]: answer })));
+  const right = h("output", { "data-quantity": "right", "aria-live": "off" });
+  const where = h("span", { class: "ce-hint" });
+  const live = h("p", { class: "ce-live", role: "status", "aria-live": "polite" });
+  const forget = h("button", { type: "button", name: "forget" }, "Forget my answers");
+  forget.addEventListener("click", () => {
+    if (forget.getAttribute("aria-disabled") === "true") return;
+    for (const { show } of forms) show(undefined);
+    set({});
+    live.textContent = "Your answers are forgotten.";
+  });
+  const panel = h(
+    "div",
+    { class: "ce-panel", role: "group", "aria-label": "Quiz" },
+    h("p", { class: "ce-title" }, "Predict first"),
+    h("p", { class: "ce-hint" }, "Answer before you read on. A wrong answer is told which idea led to it, and may be changed."),
+    h("div", { class: "ce-body" }, ...forms.map(({ form }) => form)),
+    h("div", { class: "ce-buttons ce-kept" }, right, forget, where),
+    live,
+  );
+
+  /** @param {Answers} answers */
+  function set(answers) {
+    live.textContent = "";
+    model.set("answers", answers);
+    model.save_changes();
+  }
+
+  function update() {
+    const answers = clean(questions, model.get("answers"));
+    questions.forEach(({ name }, k) => {
+      if (JSON.stringify(answers[name]) !== JSON.stringify(shown[name])) forms[k].show(answers[name]);
+    });
+    shown = answers;
+    const count = questions.filter((q) => q.name in answers && mark(q, answers[q.name]).right).length;
+    right.dataset.value = String(count);
+    right.value = `${count} of ${questions.length} right`;
+    forget.setAttribute("aria-disabled", String(!Object.keys(answers).length));
+    where.textContent = disk.save(answers) ? "Kept on this device only." : "Not kept: this browser lets the page keep nothing.";
+  }
+
+  const kept = clean(questions, disk.load());
+  if (!Object.keys(clean(questions, model.get("answers"))).length && Object.keys(kept).length) set(kept);
+  update();
+  model.on("change:answers", update);
+  el.append(panel);
+  el.classList.add("ce-lab");
+  el.dataset.widget = "quiz";
+  el.dataset.ready = "true";
+  return () => {
+    model.off("change:answers", update);
+    panel.remove();
+    delete el.dataset.ready;
+  };
+}
+
+export default { render };
