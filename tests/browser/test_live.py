@@ -13,6 +13,7 @@ from jupyter_client import BlockingKernelClient
 from labs import assert_right, cases, controls, results
 from visitor import ROOT, Visitor
 
+from crossentropy.widgets import Quiz
 from javascript import assert_agree, numbers
 
 START_SECONDS = 90
@@ -86,16 +87,16 @@ def live(visitor, jupyter):
     address, notebooks, runtime = jupyter
     clients = []
 
-    def live(case):
-        name = case.lab.__name__
-        cell = f"from crossentropy.widgets import {name}\nlab = {name}()\nlab"
+    def live(lab, arguments=""):
+        name = lab.__name__
+        cell = f"from crossentropy.widgets import {name}\nlab = {name}({arguments})\nlab"
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell, id="lab")],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}},
         )
-        nbformat.write(notebook, notebooks / f"{case.lab.topic}.ipynb")
+        nbformat.write(notebook, notebooks / f"{lab.topic}.ipynb")
         # A workspace of its own: a shared one would bring the last lab's notebook back beside this one.
-        page = visitor.open(f"{address}/lab/workspaces/{case.lab.topic}/tree/{case.lab.topic}.ipynb")
+        page = visitor.open(f"{address}/lab/workspaces/{lab.topic}/tree/{lab.topic}.ipynb")
         page.set_default_timeout(START_SECONDS * 1000)
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for()
         # JupyterLab says idle before it is connected; a key that comes too early is lost.
@@ -106,10 +107,10 @@ def live(visitor, jupyter):
             page.locator(".jp-CodeCell .cm-content").first.click()
             page.keyboard.press("Control+Enter")
             page.wait_for_timeout(1000)
-        root = page.locator(f'[data-widget="{case.lab.topic}"][data-ready="true"]')
+        root = page.locator(f'[data-widget="{lab.topic}"][data-ready="true"]')
         root.wait_for()
         with urlopen(f"{address}/api/sessions") as answer:
-            (kernel,) = [s["kernel"]["id"] for s in json.load(answer) if s["path"] == f"{case.lab.topic}.ipynb"]
+            (kernel,) = [s["kernel"]["id"] for s in json.load(answer) if s["path"] == f"{lab.topic}.ipynb"]
         client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{kernel}.json"))
         client.load_connection_file()
         client.start_channels()
@@ -133,7 +134,7 @@ def live(visitor, jupyter):
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.lab.topic)
 def test_page_and_python_see_each_others_changes(case, live):
-    page, root, run = live(case)
+    page, root, run = live(case.lab)
     run("import json")
 
     def python(expression):
@@ -195,3 +196,31 @@ def test_page_and_python_see_each_others_changes(case, live):
     root.locator('[name="reset"]').click()
     assert_same_results()
     assert python("lab.state") == start
+
+
+def test_the_quiz_and_python_see_each_others_answers(live):
+    page, root, run = live(Quiz, '"softmax"')
+
+    def until(condition):
+        deadline = time.monotonic() + 10
+        while not condition():
+            assert time.monotonic() < deadline
+            page.wait_for_timeout(100)
+
+    root.locator('input[name="odds"]').fill("4.48")
+    root.locator('input[name="odds"]').press("Enter")
+    until(lambda: run("print(lab.answers, lab.right)") == "{'odds': 4.48} ['odds']")
+
+    run("lab.answers = {'newcomer': [1, 3], 'shift-or-scale': 0}")
+    right = root.locator('output[data-quantity="right"]')
+    verdicts = root.locator('output[data-quantity="verdict"]')
+    until(lambda: verdicts.evaluate_all("all => all.map((o) => o.dataset.value)") == ["wrong", "", "right"])
+    assert right.get_attribute("data-value") == "1"
+    assert root.locator('input[name="odds"]').input_value() == ""
+
+    assert page.evaluate("JSON.parse(localStorage['crossentropy.quiz.softmax'])") == {
+        "newcomer": [1, 3],
+        "shift-or-scale": [0],
+    }
+    root.locator('[name="forget"]').click()
+    until(lambda: run("print(lab.answers, lab.right)") == "{} []")

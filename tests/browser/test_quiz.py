@@ -1,0 +1,314 @@
+"""The quiz in the built page: right and wrong, by mouse, touch and keyboard; kept on the device, and forgotten."""
+
+import json
+import re
+
+import pytest
+
+from crossentropy.widgets.quiz import is_right, load_questions
+from javascript import ROOT
+
+AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
+CHAPTERS = sorted(path.stem for path in (ROOT / "code/crossentropy/widgets/questions").glob("*.toml"))
+SCHEMES = ["http", "file"]
+NO_STORE = "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } });"
+
+every_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
+
+
+@pytest.fixture
+def open_quiz(visitor, origins):
+    def open_quiz(chapter="softmax", scheme="http", **options):
+        page = visitor.open(f"{origins[scheme]}/chapters/{chapter}.html", **options)
+        root = page.locator('[data-widget="quiz"]')
+        if options.get("scripts", True):
+            page.locator('[data-widget="quiz"][data-ready="true"]').wait_for()
+        return page, root
+
+    return open_quiz
+
+
+def again(page):
+    """The same page, loaded once more on the same device."""
+    page.reload(wait_until="domcontentloaded")
+    page.locator('[data-widget="quiz"][data-ready="true"]').wait_for()
+    return page.locator('[data-widget="quiz"]')
+
+
+def give(root, question, answer):
+    """Put in an answer, and check it."""
+    inputs = root.locator(f'input[name="{question["name"]}"]')
+    if question["kind"] == "number":
+        inputs.fill(repr(answer))
+    else:
+        for k in range(inputs.count()):
+            if k in answer or question["kind"] == "several":
+                inputs.nth(k).set_checked(k in answer)
+    check(root, question).click()
+
+
+def form(root, question):
+    return root.locator("form").filter(has=root.page.locator(f'input[name="{question["name"]}"]'))
+
+
+def check(root, question):
+    return form(root, question).locator('button[name="check"]')
+
+
+def verdict(root, question):
+    output = form(root, question).locator('output[data-quantity="verdict"]')
+    return output.get_attribute("data-value"), output.text_content().strip()
+
+
+def count(root):
+    return int(root.locator('output[data-quantity="right"]').get_attribute("data-value"))
+
+
+def right_answer(question):
+    if question["kind"] == "number":
+        return question["answer"]
+    return [k for k, option in enumerate(question["option"]) if option.get("right")]
+
+
+def plain(text):
+    return text.replace("`", "")
+
+
+def asked(root, kind):
+    return next(question for question in load_questions("softmax") if question["kind"] == kind)
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@every_chapter
+def test_right_and_wrong_are_told(chapter, scheme, open_quiz):
+    _, root = open_quiz(chapter, scheme)
+    questions = load_questions(chapter)
+    assert count(root) == 0
+    for done, question in enumerate(questions):
+        if question["kind"] == "number":
+            wrong = [(mistake["value"], mistake["feedback"]) for mistake in question["mistake"]]
+            wrong.append((-12345.5, question["otherwise"]))
+        elif question["kind"] == "one":
+            wrong = [([k], o["feedback"]) for k, o in enumerate(question["option"]) if not o.get("right")]
+        else:
+            rights = right_answer(question)
+            wrong = [
+                (sorted({*rights} ^ {k}), o["feedback"]) for k, o in enumerate(question["option"]) if {*rights} ^ {k}
+            ]
+        for answer, feedback in wrong:
+            assert not is_right(question, answer)
+            give(root, question, answer)
+            value, text = verdict(root, question)
+            assert value == "wrong"
+            assert text.startswith("✗ Not yet.")
+            assert text.endswith(plain(feedback))
+            assert count(root) == done
+        give(root, question, right_answer(question))
+        assert verdict(root, question) == ("right", f"✓ Right. {plain(question['feedback'])}")
+        assert count(root) == done + 1
+    assert root.locator('output[data-quantity="right"]').text_content() == f"{len(questions)} of {len(questions)} right"
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_progress_is_kept_over_a_reload_and_can_be_forgotten(scheme, open_quiz):
+    page, root = open_quiz(scheme=scheme)
+    assert root.locator('[name="forget"]').get_attribute("aria-disabled") == "true"
+    one, number, several = (asked(root, kind) for kind in ("one", "number", "several"))
+    give(root, one, [0])
+    give(root, number, number["answer"])
+    give(root, several, [0, 3])
+    before = [verdict(root, question) for question in (one, number, several)]
+    address = page.url
+    root = again(page)
+    assert [verdict(root, question) for question in (one, number, several)] == before
+    assert [value for value, _ in before] == ["wrong", "right", "wrong"]
+    assert count(root) == 1
+    assert root.locator(f'input[name="{number["name"]}"]').input_value() == repr(number["answer"])
+    ticked = root.locator(f'input[name="{several["name"]}"]').evaluate_all("all => all.map((c) => c.checked)")
+    assert ticked == [True, False, False, True]
+    # Not in the address, which readers hand on.
+    page.wait_for_timeout(400)
+    assert page.url == address
+    assert page.evaluate("Object.keys(localStorage)").count("crossentropy.quiz.softmax") == 1
+
+    root.locator('[name="forget"]').click()
+    assert root.locator("[role=status]").text_content() == "Your answers are forgotten."
+    for reloaded in (False, True):
+        fresh = again(page) if reloaded else root
+        assert count(fresh) == 0
+        assert [verdict(fresh, question) for question in (one, number, several)] == [("", "")] * 3
+        assert fresh.locator("input:checked").count() == 0
+        assert fresh.locator(f'input[name="{number["name"]}"]').input_value() == ""
+    assert "crossentropy.quiz.softmax" not in page.evaluate("Object.keys(localStorage)")
+
+
+def test_each_chapter_keeps_its_own(open_quiz, origins):
+    page, root = open_quiz()
+    number = asked(root, "number")
+    give(root, number, number["answer"])
+    page.goto(f"{origins['http']}/chapters/stability.html", wait_until="domcontentloaded")
+    other = page.locator('[data-widget="quiz"][data-ready="true"]')
+    other.wait_for()
+    assert count(other) == 0
+    other.locator('[name="forget"]').click(force=True)
+    page.go_back(wait_until="domcontentloaded")
+    assert count(again(page)) == 1
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_a_browser_that_keeps_nothing_is_told_so_and_served(scheme, open_quiz):
+    page, root = open_quiz(scheme=scheme, before=NO_STORE)
+    assert root.locator(".ce-kept").text_content().endswith("Not kept: this browser lets the page keep nothing.")
+    number = asked(root, "number")
+    give(root, number, number["answer"])
+    assert count(root) == 1
+    root.locator('[name="forget"]').click()
+    assert count(root) == 0
+    assert count(again(page)) == 0
+
+
+@pytest.mark.parametrize("kept", ["", "{", "null", "3", '"x"', '{"odds": "4", "newcomer": [9], "other": 1}'])
+def test_nonsense_on_the_device_breaks_nothing(kept, open_quiz):
+    before = f"try {{ localStorage.setItem('crossentropy.quiz.softmax', {json.dumps(kept)}) }} catch {{}}"
+    _, root = open_quiz(before=before)
+    assert count(root) == 0
+    number = asked(root, "number")
+    give(root, number, number["answer"])
+    assert count(root) == 1
+
+
+def test_nothing_is_judged_before_an_answer_is_given(open_quiz):
+    _, root = open_quiz()
+    for question in load_questions("softmax"):
+        check(root, question).click()
+        assert verdict(root, question) == ("", "Give an answer first.")
+    assert count(root) == 0
+
+
+def test_a_verdict_goes_when_the_choice_changes(open_quiz):
+    _, root = open_quiz()
+    one, number = asked(root, "one"), asked(root, "number")
+    give(root, one, [0])
+    root.locator(f'input[name="{one["name"]}"]').nth(2).check()
+    assert verdict(root, one) == ("", "")
+    # A question that is being answered is left alone when another one is checked.
+    root.locator(f'input[name="{number["name"]}"]').fill("1.")
+    give(root, one, [1])
+    assert root.locator(f'input[name="{number["name"]}"]').evaluate("c => c.validity.badInput || c.value !== ''")
+
+
+def test_the_keyboard_is_enough(open_quiz):
+    page, root = open_quiz()
+    one, number, several = (asked(root, kind) for kind in ("one", "number", "several"))
+    root.locator(f'input[name="{one["name"]}"]').first.focus()
+    for key in ("Space", "ArrowDown", "Tab", "Enter"):
+        page.keyboard.press(key)
+    assert verdict(root, one)[0] == "right"
+    page.keyboard.press("Tab")
+    page.keyboard.type("4.48")
+    page.keyboard.press("Enter")
+    assert verdict(root, number)[0] == "right"
+    for key in ("Tab", "Tab", "Tab", "Space", "Tab", "Tab", "Space", "Tab", "Space"):
+        page.keyboard.press(key)
+    assert verdict(root, several)[0] == "right"
+    assert count(root) == 3
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert count(root) == 0
+    assert root.locator('[name="forget"]').evaluate("button => button === document.activeElement")
+
+
+def test_a_finger_is_enough(open_quiz):
+    _, root = open_quiz(touch=True, width=360)
+    one = asked(root, "one")
+    # The words of an option belong to its control.
+    root.get_by_text(one["option"][1]["text"], exact=True).last.tap()
+    check(root, one).tap()
+    assert verdict(root, one)[0] == "right"
+    root.locator('[name="forget"]').tap()
+    assert count(root) == 0
+
+
+def test_a_verdict_is_announced_once(open_quiz):
+    page, root = open_quiz()
+    root.evaluate(
+        """root => {
+          globalThis.said = [];
+          for (const region of root.querySelectorAll("[role=status], [aria-live=polite], output")) {
+            if (region.getAttribute("aria-live") === "off") continue;
+            new MutationObserver(() => region.textContent && said.push(region.textContent.trim()))
+              .observe(region, { childList: true, characterData: true, subtree: true });
+          }
+        }"""
+    )
+    number = asked(root, "number")
+    give(root, number, number["answer"])
+    page.wait_for_timeout(300)
+    assert page.evaluate("said") == [verdict(root, number)[1]]
+
+
+@every_chapter
+def test_every_control_has_a_name_and_a_label(chapter, open_quiz):
+    _, root = open_quiz(chapter)
+    keys = root.evaluate(
+        """root => [...root.querySelectorAll("input, button")].map((c) =>
+             [c.name, c.dataset.index ?? "", c.labels?.[0]?.textContent || c.textContent, Boolean(c.closest("fieldset"))])"""
+    )
+    assert all(name and label.strip() for name, _, label, _ in keys)
+    assert len({(name, index) for name, index, _, _ in keys}) == len(keys)
+    assert [name for name, _, _, inside in keys if not inside] == ["forget"]
+    legends = root.locator("legend").all_text_contents()
+    assert legends == [f"{k}. {plain(q['text'])}" for k, q in enumerate(load_questions(chapter), start=1)]
+    assert root.locator("[id]").count() == 0
+
+
+@every_chapter
+def test_axe_finds_nothing_and_nothing_scrolls_sideways(chapter, open_quiz):
+    page, root = open_quiz(chapter)
+    page.evaluate(AXE)
+    # The rest of the page is not looked at, but would be walked through each time.
+    page.evaluate("document.querySelectorAll('.katex, .ce-figure').forEach((element) => element.remove())")
+    wrong = {"number": -12345.5, "one": [0], "several": [0]}
+    for state in ("empty", "wrong", "right"):
+        for question in load_questions(chapter):
+            if state != "empty":
+                give(root, question, wrong[question["kind"]] if state == "wrong" else right_answer(question))
+        for theme in ("light", "dark"):
+            page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+            page.wait_for_timeout(300)
+            report = page.evaluate("root => axe.run(root, { resultTypes: ['violations'] })", root.element_handle())
+            assert [f"{v['id']}: {v['nodes'][0]['html']}" for v in report["violations"]] == [], f"{theme}, {state}"
+            assert report["passes"]
+        for width in (600, 360, 320, 1200):
+            page.set_viewport_size({"width": width, "height": 900})
+            over = root.evaluate(
+                """root => [...root.querySelectorAll("*")]
+                     .filter((e) => e.getClientRects().length && !e.closest(".ce-live"))
+                     .filter((e) => e.getBoundingClientRect().right > root.getBoundingClientRect().right + 1)
+                     .map((e) => e.outerHTML.slice(0, 80))"""
+            )
+            assert over == [], f"{width}, {state}"
+            small = root.evaluate(
+                """root => [...root.querySelectorAll("input, button")].map((e) => [e.name, e.getBoundingClientRect()])
+                     .filter(([, r]) => r.width < 24 || r.height < 24).map(([name]) => name)"""
+            )
+            assert small == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+@every_chapter
+def test_paper_and_readers_without_script_get_the_questions(chapter, scripts, open_quiz):
+    page, root = open_quiz(chapter, scripts=scripts)
+    if scripts:
+        assert not root.locator("ol.ce-start").is_visible()
+        page.emulate_media(media="print")
+    assert root.locator("ol.ce-start").is_visible()
+    assert not root.locator("input, button").first.is_visible()
+    questions = load_questions(chapter)
+    items = root.locator("ol.ce-start > li").all_inner_texts()
+    assert len(items) == len(questions)
+    for item, question in zip(items, questions, strict=True):
+        assert plain(question["text"]) in item
+        assert plain(question["feedback"]) not in item
+        for option in question.get("option", []):
+            assert re.search(rf"^{re.escape(plain(option['text']))}$", item, re.MULTILINE)
