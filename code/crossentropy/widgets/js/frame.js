@@ -219,7 +219,9 @@ function mount(lab, model, el) {
     number(options) {
       const { name, index, label, min, max, slider, whole } = options;
       const toSlider = slider.log ? Math.log10 : (/** @type {number} */ x) => x;
-      const fromSlider = slider.log ? (/** @type {number} */ x) => Number((10 ** x).toPrecision(3)) : Number;
+      const fromSlider = slider.log
+        ? (/** @type {number} */ x) => Math.min(Math.max(Number((10 ** x).toPrecision(3)), min), max)
+        : (/** @type {number} */ x) => x;
       const nearest = (/** @type {number} */ x) => (whole ? Math.round(x) : x);
       const which = `${name} ${index ?? ""}`;
       const box = h("input", { type: "number", name, "data-index": index, min, max, step: whole ? 1 : "any" });
@@ -234,6 +236,8 @@ function mount(lab, model, el) {
       });
       const good = (/** @type {number} */ x) => x >= min && x <= max && x === nearest(x);
       const typed = () => (box.value !== "" && good(box.valueAsNumber) ? box.valueAsNumber : null);
+      // What plays would rewrite the number under the reader's fingers.
+      box.addEventListener("focus", () => player !== undefined && halt());
       box.addEventListener("input", () => {
         const value = typed();
         if (value === null) box.setAttribute("aria-invalid", "true");

@@ -70,6 +70,7 @@ const LAB = {
     /** @type {Record<"p" | "y" | "push", HTMLElement>[]} */
     let bars = [];
 
+    const key = (/** @type {string} */ kind, /** @type {string} */ text) => h("span", { class: "ce-keyed" }, h("span", { class: `ce-bar ${kind}`, "aria-hidden": "true" }), text);
     const row = (/** @type {number} */ k) => {
       bars[k] = { p: h("div", { class: "ce-bar" }), y: h("div", { class: "ce-bar ce-truth" }), push: h("div", { class: "ce-bar ce-move" }) };
       return h(
@@ -188,7 +189,7 @@ const LAB = {
     };
 
     ui.body.append(
-      h("p", { class: "ce-hint ce-key" }, h("span", { class: "ce-bar" }), "p, what the model says", h("span", { class: "ce-bar ce-truth" }), "y, what is true", h("span", { class: "ce-bar ce-move" }), "p − y, the gradient"),
+      h("div", { class: "ce-hint ce-key" }, key("", "p, what the model says"), key("ce-truth", "y, what is true"), key("ce-move", "p − y, the gradient")),
       rows,
       h(
         "div",

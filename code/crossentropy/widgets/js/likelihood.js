@@ -143,7 +143,7 @@ const LAB = {
           min: 1,
           max: MOST_SAMPLES,
           whole: true,
-          slider: { min: 0, max: Math.log10(MOST_SAMPLES), step: 0.01, log: true },
+          slider: { min: 0, max: 3.7, step: 0.01, log: true },
           get: (state) => state.samples,
           set: (_, samples) => ({ samples }),
         }),
@@ -221,10 +221,10 @@ const LAB = {
 import torch.nn.functional as F
 from sklearn.datasets import load_wine
 
-wine = load_wine(as_frame=True)
-x = torch.tensor(wine.data[["alcohol", "flavanoids"]].values, dtype=torch.float64)
+wine = load_wine()
+x = torch.tensor(wine.data[:, [0, 6]])  # alcohol, flavanoids
 x = (x - x.mean(0)) / x.std(0, correction=0)
-y = torch.tensor(wine.target.values)
+y = torch.tensor(wine.target)
 bottles = 71 * torch.arange(${samples}) % 178  # the growers take turns
 x, y = x[bottles], y[bottles]
 
