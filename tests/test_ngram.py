@@ -25,8 +25,10 @@ from crossentropy.ngram import (
     floor,
     generate,
     load_sonnet,
+    next_word,
     split_lines,
     train,
+    training,
 )
 from crossentropy.softmax import softmax
 
@@ -219,6 +221,18 @@ def test_per_sample_training_pulls_a_repeated_word_once_for_each_place():
     torch.testing.assert_close(ours.embeddings.weight, theirs.embeddings.weight, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("method", ["batched", "per-sample"])
+def test_training_can_be_looked_at_between_its_epochs(method):
+    whole, halting = fresh_model(), fresh_model()
+    expected = train(whole, CONTEXTS, TARGETS, epochs=3, method=method)
+    steps = training(halting, CONTEXTS, TARGETS, method=method)
+    for loss in expected:
+        before = halting.linear2.bias.clone()
+        assert next(steps) == loss
+        assert not torch.equal(halting.linear2.bias, before)
+    assert torch.equal(halting.linear2.weight, whole.linear2.weight)
+
+
 def test_batched_training_is_adamw_on_the_mean_loss():
     ours, theirs = fresh_model(), fresh_model()
     losses = train(ours, CONTEXTS, TARGETS, epochs=5)
@@ -406,6 +420,20 @@ def test_words_are_drawn_as_often_as_they_are_likely():
     assert flat["b"] / 2000 == pytest.approx(expected, abs=3 * math.sqrt(1 / 4 / 2000))
 
 
+def test_next_word_is_what_generation_draws_from():
+    logits = torch.tensor([[log(1), log(2), log(5)], [log(8), log(1), log(1)]])
+
+    def model(contexts):
+        return logits[contexts[:, 0]]
+
+    contexts = torch.tensor([[0], [1]])
+    assert_close(next_word(model, contexts), [1 / 8, 2 / 8, 5 / 8, 8 / 10, 1 / 10, 1 / 10], tolerance=1e-7)
+    assert_close(next_word(model, contexts[:1], top_k=2), [0, 2 / 7, 5 / 7], tolerance=1e-7)
+    assert_close(next_word(model, contexts[:1], temperature=0.5), [1 / 30, 4 / 30, 25 / 30], tolerance=1e-7)
+    with pytest.raises(ValueError, match=r"contexts must have shape \(n, context_size\), got \(2,\)"):
+        next_word(model, torch.tensor([0, 1]))
+
+
 def test_top_k_keeps_the_likeliest_words():
     logits = torch.tensor([[0.0, 2.0, 1.0, -1.0]])
     drawn = generate(lambda _: logits, list("abcd"), ["a"], 300, top_k=2, generator=torch.Generator().manual_seed(0))
@@ -538,7 +566,7 @@ def test_bad_arguments_of_evaluation_are_named(arguments, error, message):
         ({"length": 0}, ValueError, "length must be at least 1, got 0"),
         ({"temperature": 0.0}, ValueError, "temperature must be positive and finite, got 0.0"),
         ({"top_k": 0}, ValueError, "top_k must be at least 1, got 0"),
-        ({"top_k": 98}, ValueError, "top_k must be at most the 97 words of vocabulary, got 98"),
+        ({"top_k": 98}, ValueError, "top_k must be at most the 97 words of the vocabulary, got 98"),
     ],
 )
 def test_bad_arguments_of_generation_are_named(changed, error, message):

@@ -5,9 +5,10 @@ Every loss is a mean in nats per token; :func:`evaluate` gives bits a word and p
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
+from itertools import count, islice
 from typing import Any, Literal
 
 import numpy as np
@@ -243,28 +244,52 @@ def train(
 
     See: Loshchilov & Hutter (2019) for AdamW; chapters "gradient" and "ngram".
     """
+    epoch_losses = training(model, contexts, targets, method=method, lr=lr)
+    require_count(epochs, "epochs")
+    losses = []
+    for epoch, loss in enumerate(islice(epoch_losses, epochs)):
+        losses.append(loss)
+        if on_epoch is not None:
+            on_epoch(epoch, loss)
+    return losses
+
+
+def training(
+    model: NGramLanguageModeler,
+    contexts: Tensor,
+    targets: Tensor,
+    *,
+    method: Method = "batched",
+    lr: float | None = None,
+) -> Iterator[float]:
+    """As :func:`train`, one epoch for each ``next``, without an end: for whoever wants to look in between.
+
+    Returns:
+        An iterator over the mean loss of each epoch; before it yields, ``model`` has taken the epoch's steps.
+
+    Raises:
+        TypeError, ValueError: at once where an argument is impossible; from ``next`` where the loss is no longer finite.
+    """
     if not isinstance(model, NGramLanguageModeler):
         raise TypeError(f"model must be an NGramLanguageModeler, got {type(model).__name__}")
     dtype = model.linear2.weight.dtype
     if dtype not in (torch.float32, torch.float64):
         raise TypeError(f"model must be float32 or float64 to be trained, got {dtype}")
     _require_data(contexts, targets, vocab_size=model.embeddings.num_embeddings, context_size=model.context_size)
-    require_count(epochs, "epochs")
     require_choice(method, "method", Method)
     rate = LEARNING_RATES[method] if lr is None else _learning_rate(lr)
     step = (_adamw_epochs if method == "batched" else _sgd_epochs)(model, contexts.long(), targets.long(), rate)
 
-    losses = []
-    for epoch in range(epochs):
-        loss = step()
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"lr must be small enough for the loss to stay finite; it is {loss} in epoch {epoch} with lr {rate:g}"
-            )
-        losses.append(loss)
-        if on_epoch is not None:
-            on_epoch(epoch, loss)
-    return losses
+    def losses() -> Iterator[float]:
+        for epoch in count():
+            loss = step()
+            if not math.isfinite(loss):
+                raise ValueError(
+                    f"lr must be small enough for the loss to stay finite; it is {loss} in epoch {epoch} with lr {rate:g}"
+                )
+            yield loss
+
+    return losses()
 
 
 def evaluate(model: LanguageModel, contexts: Tensor, targets: Tensor) -> Evaluation:
@@ -289,6 +314,33 @@ def evaluate(model: LanguageModel, contexts: Tensor, targets: Tensor) -> Evaluat
     losses = -log_probs.gather(1, targets.long().unsqueeze(1))
     # fsum rounds once, so the last digit does not depend on the order of the sum.
     return Evaluation(nats=math.fsum(losses.flatten().tolist()) / len(losses), tokens=len(losses))
+
+
+def next_word(model: LanguageModel, contexts: Tensor, *, temperature: float = 1.0, top_k: int | None = None) -> Tensor:
+    """Probabilities of the next word, as :func:`generate` draws from them.
+
+    Args:
+        model: As for :func:`evaluate`.
+        contexts: Word indices, shape (n, context_size).
+        temperature: Positive; below one sharpens, above one flattens.
+        top_k: Only the ``top_k`` likeliest words keep a probability; they share the rest. None keeps them all.
+
+    Returns:
+        Shape (n, V), float64; each row sums to one.
+
+    Raises:
+        TypeError: if ``contexts`` holds no integers, or ``top_k`` is no int.
+        ValueError: if a shape does not fit, or ``temperature`` or ``top_k`` is out of range.
+    """
+    _require_contexts(contexts)
+    scores = _log_probs(model, contexts)
+    if top_k is not None:
+        require_count(top_k, "top_k")
+        if top_k > scores.shape[1]:
+            raise ValueError(f"top_k must be at most the {scores.shape[1]} words of the vocabulary, got {top_k}")
+        best = scores.topk(top_k)
+        scores = torch.full_like(scores, -math.inf).scatter(1, best.indices, best.values)
+    return softmax(scores, temperature=temperature)
 
 
 def generate(
@@ -328,19 +380,12 @@ def generate(
     window = _indices(context, _index(vocabulary), "context")
     if not window:
         raise ValueError("context must not be empty")
-    if top_k is not None:
-        require_count(top_k, "top_k")
-        if top_k > len(vocabulary):
-            raise ValueError(f"top_k must be at most the {len(vocabulary)} words of vocabulary, got {top_k}")
     words = []
     for _ in range(length):
-        scores = _log_probs(model, torch.tensor([window]))[0]
-        if len(scores) != len(vocabulary):
-            raise ValueError(f"vocabulary must have the model's {len(scores)} words, got {len(vocabulary)}")
-        if top_k is not None:
-            best = scores.topk(top_k)
-            scores = torch.full_like(scores, -math.inf).scatter(0, best.indices, best.values)
-        drawn = int(torch.multinomial(softmax(scores, temperature=temperature), 1, generator=generator))
+        probs = next_word(model, torch.tensor([window]), temperature=temperature, top_k=top_k)[0]
+        if len(probs) != len(vocabulary):
+            raise ValueError(f"vocabulary must have the model's {len(probs)} words, got {len(vocabulary)}")
+        drawn = int(torch.multinomial(probs, 1, generator=generator))
         words.append(vocabulary[drawn])
         window = [*window[1:], drawn]
     return words
