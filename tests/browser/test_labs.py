@@ -56,6 +56,7 @@ def follow(page, case, state):
     page.evaluate("hash => { location.hash = hash }", fragment(case, state))
     # The event that tells the page of it comes later.
     page.wait_for_timeout(50)
+    until_still(page.locator("body"))
 
 
 def states(page, case, root):

@@ -7,6 +7,7 @@ from crossentropy.widgets.interfaces import InterfaceLab
 from crossentropy.widgets.likelihood import LikelihoodLab
 from crossentropy.widgets.loss_curve import LossCurveLab
 from crossentropy.widgets.quiz import Quiz
+from crossentropy.widgets.ngram import NGramLab
 from crossentropy.widgets.softmax import SoftmaxLab
 from crossentropy.widgets.stability import StabilityLab
 
@@ -17,6 +18,7 @@ __all__ = [
     "InterfaceLab",
     "LikelihoodLab",
     "LossCurveLab",
+    "NGramLab",
     "Quiz",
     "SoftmaxLab",
     "StabilityLab",

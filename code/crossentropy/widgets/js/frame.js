@@ -38,6 +38,7 @@ import { copy, debounce, h, show, throttle } from "./dom.js";
  *   again, it stops. For readers who want no motion all of it happens at once.
  * @property {() => boolean} playing
  * @property {(quantity: string, label: string, index?: number) => HTMLElement} output A labelled `<output>` with its mark.
+ * @property {() => void} repaint For a lab that works on while its state stays.
  * @property {(stop: () => void) => void} leave What to do when the view is thrown away: stop timers, drop listeners.
  *
  * @typedef {object} NumberOptions
@@ -65,11 +66,11 @@ const ANNOUNCE_MILLISECONDS = 400;
 const PLAYED = "played";
 
 /**
- * @param {Lab} lab
+ * @param {Lab | (() => Lab)} lab A function where each view has work of its own under way.
  * @returns {{ render(context: { model: any, el: HTMLElement }): () => void }}
  */
 export function frame(lab) {
-  return { render: ({ model, el }) => mount(lab, model, el) };
+  return { render: ({ model, el }) => mount(typeof lab === "function" ? lab() : lab, model, el) };
 }
 
 /**
@@ -311,6 +312,7 @@ function mount(lab, model, el) {
       const mark = h("span", { class: "ce-mark", "aria-hidden": "true" });
       return h("label", { class: "ce-result" }, h("span", {}, label), output, mark);
     },
+    repaint: update,
     leave: (stop) => leaving.push(stop),
   };
   const { body } = ui;

@@ -7,7 +7,8 @@ import interfaces from "./interfaces.js";
 import likelihood from "./likelihood.js";
 import lossCurve from "./loss-curve.js";
 import quiz from "./quiz.js";
+import ngram from "./ngram.js";
 import softmax from "./softmax.js";
 import stability from "./stability.js";
 
-export const LABS = { binary, gradient, information, interfaces, likelihood, "loss-curve": lossCurve, quiz, softmax, stability };
+export const LABS = { binary, gradient, information, interfaces, likelihood, "loss-curve": lossCurve, ngram, quiz, softmax, stability };

@@ -542,3 +542,194 @@ export function train(bug, seed) {
     return worst ? largest : summed ? total : total / rows.length;
   });
 }
+
+/**
+ * Numbers between 0 and 1 from the generator x ← 48271 x mod 2³¹ − 1 (Park, Miller & Stockmeyer, 1993). Every product
+ * is exact in a double, so that Python gets the same numbers.
+ * @param {number} seed from 1 to 2³¹ − 2
+ * @returns {() => number}
+ */
+export function uniforms(seed) {
+  let x = seed;
+  return () => {
+    x = (48271 * x) % 2147483647;
+    return x / 2147483647;
+  };
+}
+
+/**
+ * @typedef {object} Weights The parameters of the n-gram model, each as torch lays it out, row after row.
+ * @property {number[]} embeddings words × size of a word's vector
+ * @property {number[]} hidden units × inputs
+ * @property {number[]} hiddenBias
+ * @property {number[]} output words × units
+ * @property {number[]} outputBias
+ */
+
+/**
+ * Weights drawn from torch's initial distributions: embeddings normal, each layer uniform within 1/√inputs.
+ * @param {number} words
+ * @param {number} size of a word's vector
+ * @param {number} inputs
+ * @param {number} units
+ * @param {number} seed
+ * @returns {Weights}
+ */
+export function initialWeights(words, size, inputs, units, seed) {
+  const next = uniforms(seed);
+  const draw = (/** @type {number} */ count, /** @type {() => number} */ from) => Array.from({ length: count }, from);
+  const within = (/** @type {number} */ fan) => () => (2 * next() - 1) / Math.sqrt(fan);
+  return {
+    embeddings: draw(words * size, () => Math.sqrt(-2 * Math.log(next())) * Math.cos(2 * Math.PI * next())),
+    hidden: draw(units * inputs, within(inputs)),
+    hiddenBias: draw(units, within(inputs)),
+    output: draw(words * units, within(units)),
+    outputBias: draw(words, within(units)),
+  };
+}
+
+/**
+ * The n-gram model, and its training as torch does it, in float64. "per-sample" takes a plain gradient step after each
+ * sample, "batched" one AdamW step an epoch on the mean loss, with torch's defaults.
+ * @param {Weights} weights left as they are
+ * @param {number[][]} contexts
+ * @param {number[]} targets
+ * @param {string} method
+ * @param {number} rate
+ */
+export function network(weights, contexts, targets, method, rate) {
+  const [words, units] = [weights.outputBias.length, weights.hiddenBias.length];
+  const size = weights.embeddings.length / words;
+  const inputs = weights.hidden.length / units;
+  // All parameters in one array; the last layer transposed, so that a unit that is off is skipped with its whole row.
+  const transposed = Array.from({ length: units * words }, (_, i) => weights.output[(i % words) * units + Math.floor(i / words)]);
+  const theta = Float64Array.from([weights.embeddings, weights.hidden, weights.hiddenBias, transposed, weights.outputBias].flat());
+  const hidden = words * size;
+  const hiddenBias = hidden + units * inputs;
+  const output = hiddenBias + units;
+  const outputBias = output + units * words;
+
+  const x = new Float64Array(inputs);
+  const active = new Float64Array(units);
+  const z = new Float64Array(words);
+  const dx = new Float64Array(inputs);
+
+  /** @param {number[]} context */
+  function forward(context) {
+    for (let i = 0; i < inputs; i++) x[i] = theta[context[Math.floor(i / size)] * size + (i % size)];
+    for (let k = 0; k < words; k++) z[k] = theta[outputBias + k];
+    for (let h = 0; h < units; h++) {
+      let sum = theta[hiddenBias + h];
+      for (let i = 0; i < inputs; i++) sum += x[i] * theta[hidden + h * inputs + i];
+      active[h] = Math.max(sum, 0);
+      if (sum > 0) for (let k = 0, row = output + h * words; k < words; k++) z[k] += sum * theta[row + k];
+    }
+  }
+
+  /** The loss in nats; leaves p in the place of the logits. @param {number} target */
+  function surprise(target) {
+    let top = -Infinity;
+    for (const score of z) top = Math.max(top, score);
+    const own = z[target] - top;
+    let total = 0;
+    for (let k = 0; k < words; k++) total += z[k] = Math.exp(z[k] - top);
+    for (let k = 0; k < words; k++) z[k] /= total;
+    return Math.log(total) - own;
+  }
+
+  /**
+   * The loss of one sample; `scale` times its gradient is added to `sink`, which may be the parameters themselves.
+   * @param {number} sample
+   * @param {Float64Array} sink
+   * @param {number} scale
+   */
+  function backward(sample, sink, scale) {
+    const context = contexts[sample];
+    forward(context);
+    const loss = surprise(targets[sample]);
+    // p − y, and from there the chain rule backwards; each parameter is read before it is written.
+    z[targets[sample]] -= 1;
+    dx.fill(0);
+    for (let h = 0; h < units; h++) {
+      const a = active[h];
+      if (a === 0) continue;
+      let push = 0;
+      for (let k = 0, row = output + h * words; k < words; k++) {
+        push += theta[row + k] * z[k];
+        sink[row + k] += scale * a * z[k];
+      }
+      for (let i = 0, row = hidden + h * inputs; i < inputs; i++) {
+        dx[i] += theta[row + i] * push;
+        sink[row + i] += scale * push * x[i];
+      }
+      sink[hiddenBias + h] += scale * push;
+    }
+    for (let k = 0; k < words; k++) sink[outputBias + k] += scale * z[k];
+    for (let i = 0; i < inputs; i++) sink[context[Math.floor(i / size)] * size + (i % size)] += scale * dx[i];
+    return loss;
+  }
+
+  const [gradient, mean, square] = [0, 1, 2].map(() => new Float64Array(method === "batched" ? theta.length : 0));
+  let steps = 0;
+
+  function adamw() {
+    steps += 1;
+    const [warm, warmSquare] = [1 - 0.9 ** steps, 1 - 0.999 ** steps];
+    for (let i = 0; i < theta.length; i++) {
+      mean[i] += 0.1 * (gradient[i] - mean[i]);
+      square[i] = 0.999 * square[i] + 0.001 * gradient[i] ** 2;
+      theta[i] = theta[i] * (1 - 0.01 * rate) - ((rate / warm) * mean[i]) / (Math.sqrt(square[i] / warmSquare) + 1e-8);
+    }
+    gradient.fill(0);
+  }
+
+  return {
+    /** Scores of the next word. @param {number[]} context @returns {number[]} */
+    logits(context) {
+      forward(context);
+      return [...z];
+    },
+    /** The mean loss on all samples as the model stands. */
+    loss: () =>
+      targets.reduce((sum, target, i) => {
+        forward(contexts[i]);
+        return sum + surprise(target);
+      }, 0) / targets.length,
+    /** Trains for one epoch; the mean of the losses met on the way, each before the step that it leads to. */
+    epoch() {
+      const [sink, scale] = method === "batched" ? [gradient, 1 / targets.length] : [theta, -rate];
+      const total = targets.reduce((sum, _, i) => sum + backward(i, sink, scale), 0);
+      if (method === "batched") adamw();
+      return total / targets.length;
+    },
+  };
+}
+
+/**
+ * The probabilities of the next word: only the `topK` likeliest keep one.
+ * @param {number[]} logits
+ * @param {number} temperature
+ * @param {number} topK
+ * @returns {number[]}
+ */
+export function nextWord(logits, temperature, topK) {
+  const ranked = logits.map((_, k) => k).sort((a, b) => logits[b] - logits[a]);
+  const kept = new Set(ranked.slice(0, topK));
+  return softmax(
+    logits.map((z, k) => (kept.has(k) ? z : -Infinity)),
+    temperature,
+  );
+}
+
+/**
+ * The entry in which `u` falls when the probabilities are laid end to end from 0 to 1.
+ * @param {number[]} p
+ * @param {number} u
+ * @returns {number}
+ */
+export function pick(p, u) {
+  let sum = 0;
+  const index = p.findIndex((pk) => (sum += pk) > u);
+  // Rounding may leave a gap before 1: it belongs to the last entry that is possible.
+  return index >= 0 ? index : p.reduce((last, pk, k) => (pk > 0 ? k : last), 0);
+}
