@@ -6,8 +6,8 @@ from crossentropy.widgets.information import InformationLab
 from crossentropy.widgets.interfaces import InterfaceLab
 from crossentropy.widgets.likelihood import LikelihoodLab
 from crossentropy.widgets.loss_curve import LossCurveLab
-from crossentropy.widgets.quiz import Quiz
 from crossentropy.widgets.ngram import NGramLab
+from crossentropy.widgets.quiz import Quiz
 from crossentropy.widgets.softmax import SoftmaxLab
 from crossentropy.widgets.stability import StabilityLab
 

@@ -6,8 +6,8 @@ import information from "./information.js";
 import interfaces from "./interfaces.js";
 import likelihood from "./likelihood.js";
 import lossCurve from "./loss-curve.js";
-import quiz from "./quiz.js";
 import ngram from "./ngram.js";
+import quiz from "./quiz.js";
 import softmax from "./softmax.js";
 import stability from "./stability.js";
 
