@@ -162,7 +162,8 @@ const LAB = {
     });
 
     ui.body.append(
-      h("div", { class: "ce-pair" }, choice, h("div", { class: "ce-buttons" }, play, answer, next)),
+      choice,
+      h("div", { class: "ce-buttons" }, play, answer, next),
       tally,
       picture,
       ui.number({

@@ -87,7 +87,7 @@ const LAB = {
     const rows = h("div", { class: "ce-rows" });
     const reach = h("div", { class: "ce-line ce-reach" });
     const limits = h("p", { class: "ce-hint" });
-    const tables = h("div", { class: "ce-pair" });
+    const tables = h("div", { class: "ce-pair ce-tables" });
     /** @type {{ quantity: string, index?: number, note: HTMLElement, cell: HTMLElement }[]} */
     let cells = [];
     /** @type {HTMLElement[][]} */
