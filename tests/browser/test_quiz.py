@@ -11,7 +11,15 @@ from javascript import ROOT
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
 CHAPTERS = sorted(path.stem for path in (ROOT / "code/crossentropy/widgets/questions").glob("*.toml"))
 SCHEMES = ["http", "file"]
-NO_STORE = "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('no', 'SecurityError') } });"
+# For our own keys alone: the theme keeps its mode there, and would complain.
+NO_STORE = """
+for (const name of ["getItem", "setItem", "removeItem"]) {
+  const real = Storage.prototype[name];
+  Storage.prototype[name] = function (key, ...rest) {
+    if (key.startsWith("crossentropy.")) throw new DOMException("no", "SecurityError");
+    return real.call(this, key, ...rest);
+  };
+}"""
 
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
 
@@ -57,7 +65,7 @@ def check(root, question):
 
 def verdict(root, question):
     output = form(root, question).locator('output[data-quantity="verdict"]')
-    return output.get_attribute("data-value"), output.text_content().strip()
+    return output.get_attribute("data-value") or "", output.text_content().strip()
 
 
 def count(root):
@@ -192,9 +200,9 @@ def test_a_verdict_goes_when_the_choice_changes(open_quiz):
     root.locator(f'input[name="{one["name"]}"]').nth(2).check()
     assert verdict(root, one) == ("", "")
     # A question that is being answered is left alone when another one is checked.
-    root.locator(f'input[name="{number["name"]}"]').fill("1.")
+    root.locator(f'input[name="{number["name"]}"]').fill("1.5")
     give(root, one, [1])
-    assert root.locator(f'input[name="{number["name"]}"]').evaluate("c => c.validity.badInput || c.value !== ''")
+    assert root.locator(f'input[name="{number["name"]}"]').input_value() == "1.5"
 
 
 def test_the_keyboard_is_enough(open_quiz):
