@@ -353,6 +353,8 @@ def test_the_copied_code_prints_the_same_numbers(case, open_lab):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     status = root.locator("[role=status]")
     for _ in states(page, case, root):
+        # The announcement of the state comes late, and would write over "Copied.".
+        page.wait_for_timeout(800)
         status.evaluate("status => { status.textContent = '' }")
         root.locator('[name="copy"]').click()
         page.wait_for_function("status => status.textContent === 'Copied.'", arg=status.element_handle())

@@ -22,7 +22,7 @@ class Visitor:
             java_script_enabled=scripts,
         )
         self.contexts.append(context)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)
         if before:
             context.add_init_script(before)
         page = context.new_page()
