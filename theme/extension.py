@@ -215,9 +215,10 @@ def contents(context: dict[str, Any]) -> str:
     # A caption is no heading: it would stand before the first one, out of order.
     tree = re.sub(r'<p [^>]*class="caption"[^>]*>', '<p class="caption">', str(tree or ""))
     sections = re.fullmatch(r"\s*<ul>\s*<li><a[^>]*>.*?</a>(.*)</li>\s*</ul>\s*", str(context.get("toc", "")), re.DOTALL)
+    nested = re.sub(r"<ul>(?:(?!<ul>).)*?</ul>", "", sections[1].strip()[4:], flags=re.DOTALL) if sections and sections[1].strip() else ""
     here = re.compile(r'<a class="current reference internal" href="#">(.*?)</a>', re.DOTALL)
     return here.sub(
-        lambda match: f'<a class="current" aria-current="page" href="#">{match[1]}</a>{sections[1] if sections else ""}', tree
+        lambda match: f'<a class="current" aria-current="page" href="#">{match[1]}</a>{nested and "<ul>" + nested}', tree
     )
 
 

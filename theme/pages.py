@@ -23,9 +23,17 @@ PIECE = re.compile(r'<ce-piece n="(\d+)"></ce-piece>')
 TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
 GROUPS = re.compile(r"(?P<c>c\w?)|(?P<k>k\w?|ow)|(?P<s>s[^i]?)|(?P<m>m\w?)")
 
-# KaTeX's leaf of this class and no other has no style of its own, except where a strut stands before it.
-LEAF = re.compile(
-    r'(class="pstrut" style="[^"]*"></span>)?<span class="m(?:ord|op|open|close|rel|bin|punct|inner)(?: mtight)?">([^<>]*)</span>'
+UNSTYLED = re.compile(r"docutils|container|notranslate|simple|arabic|colwidths-auto|align-default|row-(?:odd|even)|sd-(?!dropdown|summary-content|summary-state-marker|summary-icon).*")
+
+# KaTeX names what each part of a formula is; only some of the names have a style. Right after a strut even those count.
+NAMED = re.compile(r'<span class="m(?:ord|op|open|close|rel|bin|punct|inner)(?: mtight)?">')
+SHALLOW = re.compile(
+    r'(<span class="vlist-s">\u200b</span></span>)<span class="vlist-r">'
+    r'<span class="vlist" style="height:0\.[0-2]\d*em;"><span></span></span></span>'
+)
+# What MathML says of looks, and a screen reader does not.
+LOOKS = re.compile(
+    r' (?:stretchy|fence|separator|lspace|rspace|mathvariant|columnalign|columnspacing|rowspacing|minsize|maxsize|width|height|voffset|depth|accent|accentunder|scriptlevel|displaystyle)="(?!bold|double-struck|script|fraktur)[^"]*"'
 )
 
 
@@ -42,7 +50,7 @@ def mend(body: str, glossary: dict[str, str]) -> Article:
     """The page's body, mended; ``glossary`` gives the address of each term as this page has to write it."""
     skeleton, pieces = set_aside(body)
     soup = BeautifulSoup(skeleton, "html.parser")
-    for repair in (mend_statements, mend_tables, mend_folds, mend_links):
+    for repair in (drop_classes, mend_statements, mend_tables, mend_folds, mend_links):
         repair(soup)
     link_terms(soup, glossary)
     previews = {str(target["id"]): restore(preview_of(target), pieces) for target in soup.select(PREVIEWED)}
@@ -85,16 +93,42 @@ def lean_code(html: str) -> str:
 
 
 def lean_maths(html: str) -> str:
-    """KaTeX's two forms, for the eye and for the screen reader, without the source and without leaves that style nothing."""
-    html = re.sub(r"<semantics>(.*?)<annotation\b.*?</semantics>", r"\1", html, flags=re.DOTALL)
-    html = html.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', "").replace(' stretchy="false"', "")
-    html = LEAF.sub(lambda match: match[0] if match[1] else match[2], html)
-    html = re.sub(r'class="mord (math\w+)(?: mtight)?"', r'class="\1"', html)
+    """KaTeX's two forms, for the screen reader and for the eye, without the source and without what styles nothing."""
+    said, _, seen = html.partition('<span class="katex-html"')
+    said = re.sub(r"<semantics>(.*?)<annotation\b.*?</semantics>", r"\1", said, flags=re.DOTALL)
+    said = LOOKS.sub("", said.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', ""))
+    # A lone letter needs no row.
+    said = re.sub(r"<mrow>(<m([ion])>[^<]*</m\2>)</mrow>", r"\1", said)
     # A line of text is higher than these struts, which would hold it open.
-    html = re.sub(r'<span class="strut" style="height:(?:0\.\d+|1)em;(?:vertical-align:-0\.[0-2]\d*em;)?"></span>', "", html)
+    seen = re.sub(r'<span class="strut" style="height:(?:0\.\d+|1)em;(?:vertical-align:-0\.[0-2]\d*em;)?"></span>', "", seen)
     # A hundredth of an em is a sixth of a pixel.
-    html = re.sub(r"(\d\.\d\d)\d+em", r"\1em", html)
-    return re.sub(r"<mrow>(<m([ion])>[^<]*</m\2>)</mrow>", r"\1", html)
+    seen = re.sub(r"(\d\.\d\d)\d+em", r"\1em", seen)
+    # The depth of a subscript, which the line has room for.
+    seen = SHALLOW.sub(r"\1", seen)
+    seen = re.sub(r'class="mord (math\w+)(?: mtight)?"', r'class="\1"', seen)
+    return said + _ + without_names(seen)
+
+
+def without_names(html: str) -> str:
+    """KaTeX's spans less those that neither hold a style nor a place."""
+    out: list[str] = []
+    kept: list[bool] = []
+    struts = 0
+    for token in re.split(r"(<[^>]*>)", html):
+        if token.startswith("<span"):
+            kept.append(not NAMED.fullmatch(token) or bool(struts))
+            if kept[-1]:
+                out.append(token)
+            struts = 1 if 'class="pstrut"' in token else 0
+        elif token == "</span>":
+            # The last ones close what stands around this text.
+            keep = kept.pop() if kept else True
+            if keep:
+                out.append(token)
+        elif token:
+            out.append(token)
+            struts = 0
+    return "".join(out)
 
 
 def only_data(html: str) -> str:
@@ -103,6 +137,16 @@ def only_data(html: str) -> str:
 
 
 LEAN = {"<pre": lean_code, "<script": only_data, "<svg": str}
+
+
+def drop_classes(soup: BeautifulSoup) -> None:
+    """Those that nothing here styles; a long page has thousands."""
+    for element in soup.select("[class]"):
+        kept = [name for name in element.get_attribute_list("class") if name and not UNSTYLED.fullmatch(name)]
+        if kept:
+            element["class"] = kept
+        else:
+            del element["class"]
 
 
 def mend_statements(soup: BeautifulSoup) -> None:
