@@ -16,7 +16,11 @@ FEATURES = ["kern", "liga", "onum", "lnum", "tnum", "pnum", "mark", "mkmk", "ccm
 def subset(site: Path) -> None:
     """Write the fonts that the stylesheets name into the built site."""
     characters = {chr(code) for code in range(0x20, 0x7F)}
-    for page in [*site.rglob("*.html"), *(site / "_static" / "labs").glob("*.js"), *(site / "_static" / "previews").glob("*.js")]:
+    for page in [
+        *site.rglob("*.html"),
+        *(site / "_static" / "labs").glob("*.js"),
+        *(site / "_static" / "previews").glob("*.js"),
+    ]:
         characters |= set(html.unescape(page.read_text(encoding="utf8")))
     for face in FACES:
         write(TEXT / f"source-serif-4-latin-{face}.woff2", site / "_static" / "fonts", characters)

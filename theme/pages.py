@@ -23,7 +23,9 @@ PIECE = re.compile(r'<ce-piece n="(\d+)"></ce-piece>')
 TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
 GROUPS = re.compile(r"(?P<c>c\w?)|(?P<k>k\w?|ow)|(?P<s>s[^i]?)|(?P<m>m\w?)")
 
-UNSTYLED = re.compile(r"docutils|container|notranslate|simple|arabic|colwidths-auto|align-default|row-(?:odd|even)|sd-(?!dropdown|summary-content|summary-state-marker|summary-icon).*")
+UNSTYLED = re.compile(
+    r"docutils|container|notranslate|simple|arabic|colwidths-auto|align-default|row-(?:odd|even)|sd-(?!dropdown|summary-content|summary-state-marker|summary-icon).*"
+)
 
 # KaTeX names what each part of a formula is; only some of the names have a style. Right after a strut even those count.
 NAMED = re.compile(r'<span class="m(?:ord|op|open|close|rel|bin|punct|inner)(?: mtight)?">')
@@ -100,7 +102,9 @@ def lean_maths(html: str) -> str:
     # A lone letter needs no row.
     said = re.sub(r"<mrow>(<m([ion])>[^<]*</m\2>)</mrow>", r"\1", said)
     # A line of text is higher than these struts, which would hold it open.
-    seen = re.sub(r'<span class="strut" style="height:(?:0\.\d+|1)em;(?:vertical-align:-0\.[0-2]\d*em;)?"></span>', "", seen)
+    seen = re.sub(
+        r'<span class="strut" style="height:(?:0\.\d+|1)em;(?:vertical-align:-0\.[0-2]\d*em;)?"></span>', "", seen
+    )
     # A hundredth of an em is a sixth of a pixel.
     seen = re.sub(r"(\d\.\d\d)\d+em", r"\1em", seen)
     # The depth of a subscript, which the line has room for.
@@ -171,7 +175,11 @@ def mend_tables(soup: BeautifulSoup) -> None:
             else:
                 cell.name = "td"
         parent = table.parent
-        if parent is not None and "pst-scrollable-table-container" not in parent.get("class", []) and not table.find_parent(class_="ce-lab"):
+        if (
+            parent is not None
+            and "pst-scrollable-table-container" not in parent.get("class", [])
+            and not table.find_parent(class_="ce-lab")
+        ):
             table.wrap(soup.new_tag("div", attrs={"class": "wide"}))
         elif parent is not None and "pst-scrollable-table-container" in parent.get("class", []):
             parent["class"] = ["wide"]
@@ -198,7 +206,9 @@ def mend_folds(soup: BeautifulSoup) -> None:
 def mend_links(soup: BeautifulSoup) -> None:
     """The sign that leads to a heading or an equation says where it leads."""
     for link in soup.select("a.headerlink"):
-        number = link.parent.get_text().removesuffix("#") if link.parent and "eqno" in link.parent.get("class", []) else ""
+        number = (
+            link.parent.get_text().removesuffix("#") if link.parent and "eqno" in link.parent.get("class", []) else ""
+        )
         link["aria-label"] = f"Link to equation {number}" if number else "Link to this section"
         del link["title"]
 
