@@ -75,10 +75,14 @@ class Misconception:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A wrong solution, by the codes of what is wrong with it; an expression or the body of a function."""
+    """A wrong solution, by the codes of what is wrong with it; an expression or the body of a function.
+
+    ``family`` says that it is one of many which differ in a number only.
+    """
 
     codes: tuple[str, ...]
     wrong: str
+    family: bool = False
 
 
 @dataclass(frozen=True)
@@ -288,7 +292,8 @@ def _mistakes(path: Path, row: dict[str, Any]) -> Iterable[Mistake]:
         raise ValueError(f"{path.name}: each mistake needs codes and wrong; got {', '.join(row)}")
     for wrong in [row["wrong"]] if isinstance(row["wrong"], str) else row["wrong"]:
         for epsilon in row.get("epsilons", [None]):
-            yield Mistake(tuple(row["codes"]), wrong if epsilon is None else wrong.replace("EPSILON", repr(epsilon)))
+            filled = wrong if epsilon is None else wrong.replace("EPSILON", repr(epsilon))
+            yield Mistake(tuple(row["codes"]), filled, epsilon is not None)
 
 
 def _misconceptions(record: Mapping[str, Any]) -> dict[str, Misconception]:

@@ -5,12 +5,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from crossentropy.exercises.data import Call, Exercise, Misconception, Outcome, brief
 from crossentropy.exercises.running import weights
 
+Array = npt.NDArray[np.float64]
 # A wrong solution is recognised where the answer lies this much nearer to it than to the right one.
 NEARNESS = 0.01
 # A number typed in by hand has few digits.
@@ -71,19 +74,21 @@ def scale(call: Call) -> float:
     return max((float(value.max()) for value in floats if value.numel()), default=0.0)
 
 
-def close(got: Tensor, expected: Tensor, call: Call) -> bool:
-    """Equal within what the answer's own precision allows, and of the same shape."""
+def close(got: Array, expected: Array, call: Call, size: float, epsilon: float = 2.0**-52) -> bool:
+    """Equal within what a dtype of this ``epsilon`` allows for inputs of this ``size``, and of the same shape."""
     if got.shape != expected.shape:
         return False
-    epsilon = torch.finfo(got.dtype).eps
-    got, expected = got.double(), expected.detach().double()
-    finite = expected.isfinite()
-    if not torch.equal(got[~finite], expected[~finite]) or not bool(got[finite].isfinite().all()):
-        return False
-    allowed = max(call.tolerance, 64 * epsilon) * expected.abs().clamp(min=1.0)
-    if not call.tolerance < 1e-12:
-        allowed = allowed + 4 * epsilon * scale(call)
-    return bool(((got - expected).abs()[finite] <= allowed[finite]).all())
+    finite = np.isfinite(expected)
+    if not finite.all():
+        if not np.array_equal(got[~finite], expected[~finite]):
+            return False
+        got, expected = got[finite], expected[finite]
+    allowed = max(call.tolerance, 64 * epsilon) * np.maximum(np.abs(expected), 1.0)
+    # A call with a tolerance of its own is about digits that rounding does not touch.
+    if call.tolerance >= 1e-12:
+        allowed = allowed + 4 * epsilon * size
+    # A comparison with nan is false.
+    return bool((np.abs(got - expected) <= allowed).all())
 
 
 class _Case:
@@ -95,7 +100,15 @@ class _Case:
         assert expected is not None, f"{exercise.name}: the reference fails on {call.name}"
         self.expected = expected.detach()
         self.value = outcome.value
-        self.right = self.value is not None and close(self.value, self.expected, call)
+        self.size = scale(call)
+        # Comparing is numpy's here: its small operations cost a tenth of torch's, and there are thousands.
+        self.due = self.expected.double().numpy()
+        self.came = None if self.value is None else self.value.double().numpy()
+        self.right = (
+            self.value is not None
+            and self.came is not None
+            and close(self.came, self.due, call, self.size, torch.finfo(self.value.dtype).eps)
+        )
         self.shaped = self.value is not None and self.value.shape == self.expected.shape
         self.zeros = any(
             exercise.arguments[name] == "distribution" and bool((value == 0).any()) for name, value in call.arguments.items()
@@ -229,9 +242,6 @@ def _expected_gradients(case: _Case) -> dict[str, Tensor]:
 # Recognising
 
 
-Answers = list[Tensor | None]
-
-
 def _recognise(exercise: Exercise, cases: Sequence[_Case], failed: set[str]) -> list[str]:
     """The codes of what is wrong, the most telling first."""
     tried = [case for case in cases if not case.late and (case.outcome.problem is None or case.outcome.problem.kind != "none")]
@@ -315,77 +325,96 @@ def _capped(cases: Sequence[_Case]) -> bool:
     )
 
 
+class _Answers:
+    """What a wrong solution gives on each call, computed when it is asked for: most are ruled out by their first call."""
+
+    def __init__(self, exercise: Exercise, cases: Sequence[_Case], source: str) -> None:
+        self.exercise, self.cases, self.source = exercise, cases, source
+        self.known: dict[int, Array | None] = {}
+
+    def __getitem__(self, place: int) -> "Array | None":
+        if place not in self.known:
+            value = self.exercise.answer(self.cases[place].call, self.source)
+            self.known[place] = None if value is None else value.detach().double().numpy()
+        return self.known[place]
+
+
 def _explained(exercise: Exercise, cases: Sequence[_Case]) -> list[str]:
     """The codes of the first wrong solution that gives what came: alone, scaled, or as far as it can be compared."""
-    calls = [case.call for case in cases]
-    variants = [(mistake.codes, [exercise.answer(call, mistake.wrong) for call in calls]) for mistake in exercise.mistakes]
-    factors = {code: [exercise.answer(call, source) for call in calls] for code, source in exercise.factors.items()}
-    answers: Answers = [case.expected for case in cases]
+    # Where the answer is wrong a wrong solution shows at once whether it is another one.
+    cases = sorted(cases, key=lambda case: case.right)
+    variants = [(mistake, _Answers(exercise, cases, mistake.wrong)) for mistake in exercise.mistakes]
+    factors = {code: _Answers(exercise, cases, source) for code, source in exercise.factors.items()}
+    right = _Answers(exercise, cases, exercise.reference)
     subsets = [subset for size in range(1, len(factors) + 1) for subset in combinations(factors, size)]
-    # First one thing that is wrong, then two, then more.
-    singles = [(codes, values) for codes, values in variants]
-    scaled = [(subset, _scaled(answers, [factors[code] for code in subset])) for subset in subsets]
-    for codes, values in [*[pair for pair in scaled if len(pair[0]) == 1], *singles, *[pair for pair in scaled if len(pair[0]) > 1]]:
-        if _agrees(values, cases):
-            return list(codes)
+
+    def fits(values: _Answers, subset: Sequence[str] = (), *, loosely: bool = False) -> bool:
+        return _agrees([values, *(factors[code] for code in subset)], cases, loosely=loosely)
+
+    # First one thing that is wrong, then several.
+    for code in factors:
+        if fits(right, [code]):
+            return [code]
+    for mistake, values in variants:
+        if fits(values):
+            return list(mistake.codes)
     for subset in subsets:
-        if len(subset) > 2:
-            continue
-        for codes, values in variants:
-            if not set(codes) & set(subset) and _agrees(_scaled(values, [factors[code] for code in subset]), cases):
-                return [*codes, *subset]
-    for codes, values in singles:
-        if _agrees(values, cases, loosely=True):
-            return list(codes)
+        if len(subset) > 1 and fits(right, subset):
+            return list(subset)
+    for subset in subsets:
+        for mistake, values in variants:
+            most = 1 if mistake.family else 2
+            if len(subset) <= most and not set(mistake.codes) & set(subset) and fits(values, subset):
+                return [*mistake.codes, *subset]
+    for mistake, values in variants:
+        if not mistake.family and fits(values, loosely=True):
+            return list(mistake.codes)
     return []
 
 
-def _scaled(values: Answers, factors: Sequence[Answers]) -> Answers:
-    scaled = list(values)
-    for factor in factors:
-        scaled = [None if value is None or by is None else value * by for value, by in zip(scaled, factor, strict=True)]
-    return scaled
-
-
-def _agrees(values: Answers, cases: Sequence[_Case], *, loosely: bool = False) -> bool:
-    """Whether a wrong solution gives what came, on calls that tell it from the right one.
+def _agrees(parts: Sequence[_Answers], cases: Sequence[_Case], *, loosely: bool = False) -> bool:
+    """Whether a wrong solution, the product of ``parts``, gives what came, on calls that tell it from the right one.
 
     Left out are calls on which the learner's exponentials overflowed, or 0 log 0 was nan: those have a name of their own.
     Loosely, also calls on which either of the two raised.
     """
     told = 0
-    for value, case in zip(values, cases, strict=True):
+    for place, case in enumerate(cases):
         if case.overflowed or case.undefined:
             continue
-        if value is None or case.value is None:
-            if (value is None) != (case.value is None) and not loosely:
+        value = parts[0][place]
+        for factor in parts[1:]:
+            by = factor[place]
+            with np.errstate(all="ignore"):
+                value = None if value is None or by is None else np.asarray(value * by)
+        if value is None or case.came is None:
+            if (value is None) != (case.came is None) and not loosely:
                 return False
             continue
-        value = value.detach()
-        if close(value, case.expected, case.call):
-            if not case.right:
-                return False
-            continue
-        if not _near(case.value, value, case.expected):
+        if value.shape != case.came.shape:
             return False
+        with np.errstate(all="ignore"):
+            if close(value, case.due, case.call, case.size):
+                if not case.right:
+                    return False
+                continue
+            if case.right or not _near(case.came, value, case.due):
+                return False
         told += 1
     return told >= (2 if loosely else 1)
 
 
-def _near(got: Tensor, wrong: Tensor, right: Tensor) -> bool:
-    if got.shape != wrong.shape:
+def _near(got: Array, wrong: Array, right: Array) -> bool:
+    """Whether what came is a wrong answer's: much nearer to it than that is to the right one."""
+    finite = np.isfinite(wrong)
+    if not np.array_equal(np.isfinite(got), finite):
         return False
-    got, wrong = got.double(), wrong.double()
-    if not torch.equal(got.isnan(), wrong.isnan()):
+    if not finite.all() and not np.array_equal(got[~finite], wrong[~finite], equal_nan=True):
         return False
-    finite = wrong.isfinite()
-    if not torch.equal(got.isfinite(), finite) or not torch.equal(got[got.isinf()], wrong[wrong.isinf()]):
-        return False
-    if not bool(finite.any()):
+    if not finite.any():
         return True
-    noise = 1e-14 * max(1.0, float(wrong[finite].abs().max()))
-    apart = math.inf
-    if wrong.shape == right.shape and bool(right.isfinite().all()):
-        apart = float((wrong - right)[finite].abs().max())
-    allowed = NEARNESS * min(apart, max(1.0, float(wrong[finite].abs().max())))
-    return float((got - wrong)[finite].abs().max()) <= max(allowed, noise) and (apart == math.inf or apart > noise)
+    size = max(1.0, float(np.abs(wrong[finite]).max()))
+    apart = size
+    if wrong.shape == right.shape and np.isfinite(right).all():
+        apart = min(size, float(np.abs(wrong - right)[finite].max()))
+    return float(np.abs(got - wrong)[finite].max()) <= max(NEARNESS * apart, 1e-14 * size)
