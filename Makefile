@@ -12,7 +12,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # One code path for one result: the chapters' numbers must not depend on how many cores there are.
 export PYTHONHASHSEED := 0
 
-.PHONY: help book notebooks widgets test browser check serve lab bench linkcheck lock clean
+.PHONY: help book notebooks widgets figures test browser check serve lab bench linkcheck lock clean
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,10 @@ notebooks: $(VENV)/.ready ## make chapters/*.ipynb from chapters/*.md, executed
 widgets: node_modules/.ready ## bundle the labs' JavaScript into code/crossentropy/widgets/static
 	@echo "== Bundling the labs"
 	node code/crossentropy/widgets/js/build.mjs code/crossentropy/widgets/static
+
+figures: browser ## write every figure for slides into _build/figures: SVG and PNG, light and dark
+	@echo "== Writing the figures"
+	python theme/figures.py _build/figures "$$(python tests/browser/chromium.py)"
 
 test: check book browser ## everything: check, the package, every notebook by nbval, the built site and the labs in a browser
 	@echo "== Testing the package, the notebooks' sources and the site"

@@ -24,6 +24,8 @@ from sphinxcontrib.bibtex.plugin import register_plugin
 from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
+from crossentropy.widgets import inventory
+
 LOGGER = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,6 +50,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", copy_katex)
     app.connect("builder-inited", copy_labs)
+    app.connect("builder-inited", write_inventory)
     app.connect("html-page-context", add_labs)
     app.connect("html-page-context", drop_scripts, priority=900)
     app.connect("build-finished", offer_sibling_notebooks)
@@ -151,6 +154,12 @@ def copy_labs(app: Sphinx) -> None:
         target.mkdir(parents=True, exist_ok=True)
         for name in ("labs.js", "labs.css"):
             shutil.copy2(LABS / name, target)
+
+
+def write_inventory(app: Sphinx) -> None:
+    """The concept inventory as files for learning platforms, which its page offers."""
+    if app.builder.format == "html":
+        inventory.write_files(Path(app.outdir) / "_static" / "inventory")
 
 
 def add_labs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:

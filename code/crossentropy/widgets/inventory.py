@@ -6,6 +6,7 @@ packaged for Canvas and others, and as Moodle XML.
 
 import html
 import sys
+import textwrap
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from crossentropy.widgets.quiz import Question, load_questions
 
 TITLE = "Cross-entropy: a concept inventory"
 LETTERS = "ABCD"
+LINE = 88
 QTI = "http://www.imsglobal.org/xsd/ims_qtiasiv1p2"
 PACKAGE = "http://www.imsglobal.org/xsd/imscp_v1p1"
 # What stands in a zip must not change with the day on which it is made.
@@ -41,9 +43,9 @@ def explanations() -> str:
     """For each question the right letter and why, and for each wrong one its misconception and the idea behind it."""
     lines = []
     for number, question in enumerate(load_questions("inventory", "before"), start=1):
-        lines += [f"{number}. {LETTERS[_right(question)]}  {question['feedback']}"]
+        lines += [_wrapped(f"{number:2}. {LETTERS[_right(question)]}  ", question["feedback"])]
         lines += [
-            f"   {letter}  {option['misconception']}: {option['feedback']}"
+            _wrapped(f"    {letter}  ", f"{option['misconception']}: {option['feedback']}")
             for letter, option in zip(LETTERS, question["option"], strict=True)
             if not option.get("right")
         ]
@@ -150,6 +152,11 @@ def rich(text: str) -> str:
     """As HTML: what stands between backticks is code."""
     parts = html.escape(text, quote=False).split("`")
     return "".join(f"<code>{part}</code>" if k % 2 else part for k, part in enumerate(parts))
+
+
+def _wrapped(head: str, text: str) -> str:
+    # A misconception's name is one word.
+    return textwrap.fill(text, LINE, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False)
 
 
 def _qti_item(section: ET.Element, question: Question) -> None:

@@ -131,7 +131,9 @@ def load_questions(chapter: str, part: Part = "predict") -> list[Question]:
     require_choice(part, "part", Part)
     held = tomllib.loads((QUESTIONS / f"{chapter}.toml").read_text(encoding="utf-8"))
     in_all = held.get("parts", ["predict"])
-    questions = [question for question in held["question"] if part in ([question["part"]] if "part" in question else in_all)]
+    questions = [
+        question for question in held["question"] if part in ([question["part"]] if "part" in question else in_all)
+    ]
     if not questions:
         parts = sorted({*in_all, *(question["part"] for question in held["question"] if "part" in question)})
         raise ValueError(f"part must be {' or '.join(parts)} for the chapter {chapter}; got {part!r}")
