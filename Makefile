@@ -9,6 +9,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # Node comes with the pinned Python packages: nothing else need be on the machine.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Browsers and kernels need memory each: more than four at once gain little.
+WORKERS := -n logical --maxprocesses 4
 # One code path for one result: the chapters' numbers must not depend on how many cores there are.
 export PYTHONHASHSEED := 0
 
@@ -48,9 +50,9 @@ figures: browser ## write every figure for slides into _build/figures: SVG and P
 
 test: check book browser ## everything: check, the package, every notebook by nbval, the built site and the labs in a browser
 	@echo "== Testing the package, the notebooks' sources and the site"
-	python -m pytest
+	python -m pytest $(WORKERS) --dist worksteal
 	@echo "== Running every notebook again and comparing its outputs"
-	python -m pytest --nbval --nbval-current-env chapters
+	python -m pytest $(WORKERS) --dist loadfile --nbval chapters
 
 check: $(VENV)/.ready ## lint, format, types, spelling
 	@echo "== Checking style, types and spelling"

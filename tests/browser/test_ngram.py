@@ -20,7 +20,7 @@ requestAnimationFrame(count);
 @pytest.fixture
 def open_lab(visitor, origins):
     def open_lab(fragment="", **options):
-        page = visitor.open(f"{origins['http']}/chapters/ngram.html{fragment}", **options)
+        page = visitor.open(f"{origins['http']}/chapters/ngram.html{fragment}", light=True, **options)
         root = page.locator('[data-widget="ngram"][data-ready="true"]')
         root.wait_for()
         return root

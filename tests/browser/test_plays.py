@@ -14,7 +14,7 @@ from javascript import assert_agree
 @pytest.fixture
 def open_lab(visitor, origins):
     def open_lab(case, **options):
-        page = visitor.open(f"{origins['http']}{case.page}", **options)
+        page = visitor.open(f"{origins['http']}{case.page}", light=True, **options)
         root = page.locator(f'[data-widget="{case.lab.topic}"][data-ready="true"]').first
         root.wait_for()
         return page, root

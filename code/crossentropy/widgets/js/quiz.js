@@ -183,6 +183,12 @@ function ask(question, k, silent, answered) {
     if (line) lay(answer);
     judge(answer);
   });
+  form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+    // In JupyterLab, Enter in a field submits no form by itself.
+    if (event.key !== "Enter" || /** @type {HTMLElement} */ (event.target).getAttribute("type") !== "number") return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
   // A verdict speaks of what was checked, not of what is being chosen now.
   form.addEventListener("input", () => say("", "", []));
   return {
