@@ -84,7 +84,8 @@ def test_page_and_notebook_show_the_same_outputs(page):
         for ours, theirs in zip(cell.outputs, outputs, strict=True):
             if theirs.select_one("[data-widget]") is None:
                 pairs.append((words_of_notebook(ours).strip(), words_of_page(theirs).strip()))
-    assert pairs
+    # The inventory shows nothing but its questions.
+    assert pairs or page.name == "inventory"
     assert [ours for ours, _ in pairs] == [theirs for _, theirs in pairs]
 
 
