@@ -445,3 +445,19 @@ def test_a_unit_that_is_not_known_is_named(function):
         function(torch.tensor([1.0]), unit="dits")
     with pytest.raises(ValueError, match="unit must be"):
         kl_divergence(torch.tensor([1.0]), torch.tensor([1.0]), unit="dits")
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+@pytest.mark.parametrize("classes", [2, 3, 255])
+def test_what_softmax_gives_is_taken_for_a_distribution(dtype, classes):
+    generator = torch.Generator().manual_seed(classes)
+    for scale in (0.0, 1.0, 10.0):
+        p = softmax((scale * torch.randn(20, classes, generator=generator)).to(dtype))
+        assert (entropy(p) >= 0).all()
+        assert (kl_divergence(p, p.roll(1, 0)) >= 0).all()
+
+
+@pytest.mark.parametrize("row", [[0.5, 0.50390625], [0.25, 0.25, 0.5078125], [0.996, 0.0], [0.3, 0.6], [1.0, 0.01]])
+def test_bfloat16_rounding_excuses_no_more_than_it_does(row):
+    with pytest.raises(ValueError, match="must be a distribution"):
+        entropy(torch.tensor(row, dtype=torch.bfloat16))

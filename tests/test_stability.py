@@ -1,6 +1,6 @@
 """The maths of chapter "stability": the naive forms must fail, ours must not, and never be worse."""
 
-from math import inf, isfinite, isnan, log, nan
+from math import copysign, inf, isfinite, isnan, log, nan
 
 import mpmath
 import pytest
@@ -363,3 +363,10 @@ def test_a_trace_refuses_what_the_survey_refuses():
         trace(torch.full((2,), -inf), 0, DOUBLE)
     with pytest.raises(ValueError, match="target"):
         trace(torch.zeros(2), 2, DOUBLE)
+
+
+@pytest.mark.parametrize("dtype", FLOATS)
+def test_a_certain_answer_costs_zero_and_not_minus_zero(dtype):
+    (row,) = survey(torch.tensor([1000.0, 0.0], dtype=torch.float64), 0, [dtype])
+    assert copysign(1, row.stable_loss) == 1
+    assert row.stable_loss == 0

@@ -158,8 +158,6 @@ def diagnose(
 
 
 READ_LIMIT = 2**24
-# With so few classes an ignored one is hardly a vocabulary's padding token.
-FEW_CLASSES = 5
 
 _TEXTS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _INDEXED = ("cross_entropy", "nll_loss")
@@ -244,6 +242,12 @@ class _Call:
     def averaged(self) -> bool:
         return self.reduction in ("mean", "elementwise_mean")
 
+    def dtype_of(self, value: Tensor) -> torch.dtype:
+        """The dtype that the loss sees: under autocast it runs in float32, whatever the halves and the weights are."""
+        if value.dtype in (torch.float16, torch.bfloat16) and _autocast(value.device.type):
+            return torch.float32
+        return value.dtype
+
     @property
     def axis(self) -> int:
         """PyTorch's class dimension: 1, or 0 for a single unbatched sample."""
@@ -285,8 +289,15 @@ class _Call:
 
     @cached_property
     def labels(self) -> Tensor:
-        """Class indices in one row, int64."""
+        """Class indices in one row, int64, of the samples in ``values``."""
         return self.values[1].reshape(-1).long()
+
+    @cached_property
+    def all_labels(self) -> Tensor:
+        """Class indices of the whole batch, int64: a target is small where its logits are huge."""
+        if not self.readable or self.target.numel() > READ_LIMIT:
+            return self.labels
+        return self.target.cpu().reshape(-1).long()
 
     @cached_property
     def counted(self) -> Tensor:
@@ -310,6 +321,11 @@ class _Call:
     @property
     def tolerance(self) -> float:
         """How far the sum of a softmax's row may be from 1; genuine scores get as near once in a thousand rows."""
+        return {torch.float16: 2e-3, torch.bfloat16: 4e-3}.get(self.logits.dtype, 1e-3)
+
+    @property
+    def log_tolerance(self) -> float:
+        """The same after the exponential, which turns the rounding of log p into log p times as much."""
         return {torch.float16: 1e-2, torch.bfloat16: 2e-2}.get(self.logits.dtype, 1e-3)
 
 
@@ -582,7 +598,7 @@ def _swapped_soft(call: _Call) -> Finding | None:
     z, t = call.values
     if not call.soft or not z.numel() or not _distributed(call.all_rows, call.tolerance) or not bool((t < 0).any()):
         return None
-    logs = _distributed(call.as_rows(t).exp(), 10 * call.tolerance)
+    logs = _distributed(call.as_rows(t).exp(), 10 * call.log_tolerance)
     return None if logs else _find("target-not-distribution:swapped")
 
 
@@ -590,11 +606,11 @@ def _swapped_soft(call: _Call) -> Finding | None:
 
 
 def _out_of_range(call: _Call) -> Finding | None:
-    c, y = call.classes, call.labels
-    bad = torch.empty(0) if call.soft else _unique(y[((y < 0) | (y >= c)) & call.counted])
+    c, y = call.classes, call.all_labels
+    kept = y[y != call.ignore_index]
+    bad = torch.empty(0) if call.soft else _unique(kept[(kept < 0) | (kept >= c)])
     if not len(bad):
         return None
-    kept = y[call.counted]
     low, high = int(kept.min()), int(kept.max())
     facts = {"odd": _list(bad), "c": c, "top": c - 1, "ignore": call.ignore_index, "loss": call.loss}
     if low == 1 and high == c:
@@ -612,8 +628,9 @@ def _out_of_range(call: _Call) -> Finding | None:
 
 
 def _all_ignored(call: _Call) -> Finding | None:
-    n = len(call.labels)
-    if call.soft or not n or bool(call.counted.any()) or not call.averaged:
+    y, n = call.all_labels, call.target.numel()
+    # What was cut off may hold the labels that count.
+    if call.soft or len(y) < n or not n or bool((y != call.ignore_index).any()) or not call.averaged:
         return None
     return _find("all-ignored", n=n, ignore=call.ignore_index, loss=call.loss)
 
@@ -622,21 +639,10 @@ def _ignored_class(call: _Call) -> Finding | None:
     ignore, c = call.ignore_index, call.classes
     if call.soft and ignore >= 0:
         return _find("ignore-index-with-probabilities", ignore=ignore, shape=_shape(call.target))
-    if call.soft or not 0 <= ignore < c or c > FEW_CLASSES:
+    # Of more classes one may well be padding or background that is left out on purpose; of two it leaves no task.
+    if call.soft or c != 2 or ignore not in (0, 1):
         return None
-    if c == 2:
-        return _find("ignore-index-hides-class:binary", ignore=ignore, other=1 - ignore, loss=call.loss)
-    # Padding ends a row; a class lies anywhere.
-    t = call.values[1]
-    ignored = ((t if t.ndim else t.reshape(1)) == ignore).int()
-    n = len(ignored)
-    # Of a flattened batch of sequences the length is not known: any that fits, with two paddings in a row.
-    fits = [ell for ell in range(3, n // 2 + 1) if n % ell == 0] if ignored.ndim == 1 and n <= 2**12 else []
-    layouts = [ignored] + [ignored.view(-1, ell) for ell in fits if bool((ignored[1:] & ignored[:-1]).any())]
-    padded = any(bool((layout == layout.cummax(-1).values).all()) for layout in layouts)
-    return (
-        None if padded else _find("ignore-index-hides-class", ignore=ignore, n=int(ignored.sum()), c=c, loss=call.loss)
-    )
+    return _find("ignore-index-hides-class", ignore=ignore, other=1 - ignore, loss=call.loss)
 
 
 # --- values of probability targets ------------------------------------------------------------------------------
@@ -650,9 +656,9 @@ def _soft_target(call: _Call) -> Finding | None:
     if not bool(t.isfinite().all()):
         return _find("target-not-distribution:not-finite", first=_first(t[~t.isfinite()]))
     sums = t.sum(-1, dtype=torch.float64)
-    off = (sums - 1).abs() > max(1.01e-2, call.tolerance)
-    if not call.averaged:
-        off &= sums != 0  # A row of zeros leaves its sample out.
+    off = (sums - 1).abs() > max(1.01e-2, call.log_tolerance)
+    if bool((sums != 0).any()):
+        off &= sums != 0  # A row of zeros leaves its sample out: padding.
     low, high = t.min().item(), t.max().item()
     if low >= 0 and not bool(off.any()):
         return None
@@ -714,7 +720,7 @@ def _masked(call: _Call) -> Finding | None:
     if not bool(hit.any()):
         return None
     row = int(hit.nonzero()[0])
-    logs = "-log" if not finite and _distributed(rows.exp(), 10 * call.tolerance) else ""
+    logs = "-log" if not finite and _distributed(rows.exp(), 10 * call.log_tolerance) else ""
     facts = {"axis": call.axis, "top": call.classes - 1, "ignore": call.ignore_index, "loss": call.loss}
     return _find(
         "non-finite-logits:masked-target" + logs,
@@ -735,12 +741,15 @@ def _fed_probabilities(call: _Call) -> Finding | None:
     z, c, axis, whole = call.rows, call.classes, call.axis, call.values[0]
     if c < 2 or not len(z) or not bool(z.isfinite().all()):
         return None
-    if bool(z.max() <= 0) and _distributed(z.exp(), call.tolerance):
+    # Where one class has it all in every row, masks or distances look alike; to call twice is harmless then as ever.
+    spread = bool(z.max() <= 0) and bool((z.exp().amax(-1) < 0.999).any())
+    if spread and _distributed(z.exp(), call.log_tolerance):
         return _find("log-softmax-before-loss", n=len(z), loss=call.loss)
     if bool(z.min() < 0):
         return None
     # Probabilities typed with two digits sum to 0.99 or 1.01.
-    if _distributed(z, max(call.tolerance, 1.01e-2) if z.numel() > 2 else call.tolerance):
+    typed = z.numel() > 2 and _typed(z, call.logits.dtype)
+    if _distributed(z, 1.01e-2 if typed else call.tolerance):
         least, most = trapped_range(c)
         return _find("softmax-before-loss", n=len(z), c=c, least=least, most=most)
     for other in range(whole.ndim):
@@ -756,9 +765,9 @@ def _fed_probabilities(call: _Call) -> Finding | None:
 
 
 def _class_axis_evidence(call: _Call) -> Finding | None:
-    """(N, L, C) with L == C raises nothing; only the fit of the labels can tell."""
+    """(N, L, C) with L == C (or (N, H, W, C), all alike) raises nothing; only the fit of the labels can tell."""
     z, y = call.values
-    if call.soft or z.ndim != 3 or z.shape[1] != z.shape[2] or z.shape[1] < 2 or not bool(z.isfinite().all()):
+    if call.soft or z.ndim < 3 or len(set(z.shape[1:])) > 1 or z.shape[1] < 2 or not bool(z.isfinite().all()):
         return None
     y = y.long()
     if bool(((y < 0) | (y >= call.classes))[y != call.ignore_index].any()):
@@ -775,13 +784,15 @@ def _class_axis_evidence(call: _Call) -> Finding | None:
 
 def _not_log_probabilities(call: _Call) -> Finding | None:
     """nll_loss takes no logarithm and no softmax: its input must be log-probabilities."""
-    z, axis, whole, wide = call.rows, call.axis, call.values[0], 10 * call.tolerance
+    z, axis, whole, wide = call.rows, call.axis, call.values[0], 10 * call.log_tolerance
     if not len(z) or call.classes < 2 or _distributed(z.exp(), wide):
         return None
     low, high = z.min().item(), z.max().item()
+    if bool(z.isneginf().any()) and bool((z.exp().sum(-1) <= 1 + wide).all()):
+        return None  # Masked after log_softmax: what is left of a distribution is still a bound.
     if _distributed(z, call.tolerance):
         return _find("probabilities-to-nll", low=low, high=high, axis=axis)
-    if low >= 0 and high <= 1 and z.numel() >= 6:
+    if low >= 0 and 0 < high <= 1 and z.numel() >= 6:
         return _find("probabilities-to-nll:sigmoid", low=low, high=high)
     for other in range(whole.ndim):
         if other != axis and _is_distribution(whole.exp(), other):
@@ -814,29 +825,21 @@ def _class_weight(call: _Call) -> Finding | None:
             else f"weight = torch.ones({c})  # one entry a class"
         )
         return _find("weight-shape", shape=_shape(w), why=why, c=c, mend=mend)
-    if w.is_complex() or (w.dtype != call.logits.dtype and not call.soft):
-        return _find("weight-dtype", dtype=w.dtype, want=call.logits.dtype)
+    if w.is_complex() or (call.dtype_of(w) != call.dtype_of(call.logits) and not call.soft):
+        return _find("weight-dtype", dtype=w.dtype, want=call.dtype_of(call.logits))
     if not call.readable:
         return None
     w = w.cpu().double()
     bad = w[~w.isfinite() | (w < 0)]
     if len(bad):
         return _find("weight-value", first=_first(bad))
-    even = bool((w == w[0]).all())
-    if call.soft:
-        t = call.as_rows(call.values[1])
-        hard = len(t) and bool(((t == 0) | (t == 1)).all())
-        if even or not hard or not call.averaged:
-            return None
-        return _find("weighted-one-hot-mean", n=len(t), total=float((t.double() @ w).sum()), axis=call.axis)
-    present = call.labels[call.counted]
-    if not len(present) or not call.averaged or bool(((present < 0) | (present >= c)).any()):
+    y = call.all_labels
+    present = y[y != call.ignore_index]
+    if call.soft or len(y) < call.target.numel() or not len(present) or not call.averaged:
         return None
-    if not bool(w[present].any()):
-        return _find("zero-weight", present=_list(_unique(present)), loss=call.loss)
-    if len(present) == 1 and not even and not call.smoothing:
-        return _find("weight-cancels", w=w[present[0]].item(), loss=call.loss)
-    return None
+    if bool(((present < 0) | (present >= c)).any()):
+        return None
+    return None if bool(w[present].any()) else _find("zero-weight", present=_list(_unique(present)), loss=call.loss)
 
 
 # --- binary -----------------------------------------------------------------------------------------------------
@@ -868,7 +871,7 @@ def _binary_shape(call: _Call) -> Finding | None:
 def _binary_dtype(call: _Call) -> Finding | None:
     z, t = call.logits, call.target
     exact = call.loss == "binary_cross_entropy"
-    if t.dtype == z.dtype or (t.dtype in FLOAT_DTYPES and not exact):
+    if call.dtype_of(t) == call.dtype_of(z) or (t.dtype in FLOAT_DTYPES and not exact):
         return None
     return _find(
         "target-dtype:binary",
@@ -993,7 +996,16 @@ def _kl_arguments(call: _Call) -> Finding | None:
     z, t = call.values
     if z.numel() < 2:
         return None
-    wide = 10 * call.tolerance
+    finding = _kl_distributions(call, z, t)
+    # Rows of zeros in the target leave padding out; a heat map may have them too, so they count first.
+    real = (t != 0).any(-1)
+    if finding is None or t.shape != z.shape or bool(real.all()) or not bool(real.any()):
+        return finding
+    return _kl_distributions(call, z[real], t[real]) and finding
+
+
+def _kl_distributions(call: _Call, z: Tensor, t: Tensor) -> Finding | None:
+    wide = 10 * call.log_tolerance
     z_log, t_log, t_prob = _axes(z.exp(), wide), _axes(t.exp(), wide), _axes(t, wide)
     low, high, least = z.min().item(), z.max().item(), t.min().item()
     if not z_log and _axes(z, call.tolerance):
@@ -1008,8 +1020,6 @@ def _kl_arguments(call: _Call) -> Finding | None:
     if not least >= 0:
         return _find("target-not-distribution:kl-negative", shape=_shape(t), low=least, axis=z_log[0][0])
     sums = t.sum(-1)
-    if call.reduction in ("sum", "none") and _distributed(t[sums != 0], wide):
-        return None  # Rows of zeros leave padding out.
     return _find("target-not-distribution:kl", total=sums.flatten()[(sums - 1).abs().argmax()].item())
 
 
@@ -1023,7 +1033,11 @@ def _kl_infinite(call: _Call) -> Finding | None:
 
 def _kl_mean(call: _Call) -> Finding | None:
     n, size = len(call.logits), call.logits.numel()
-    return _find("kl-reduction-mean", size=size, n=n, factor=size / n) if call.averaged and size else None
+    if not call.averaged or not size:
+        return None
+    if call.logits.ndim == 1:
+        return _find("kl-reduction-mean:single", size=size)
+    return _find("kl-reduction-mean", size=size, n=n, factor=size / n)
 
 
 # --- the last resort: run it ------------------------------------------------------------------------------------
@@ -1084,9 +1098,19 @@ def _axes(value: Tensor, tolerance: float) -> list[tuple[int, ...]]:
 
 
 def _unit_interval(z: Tensor, dtype: torch.dtype) -> bool:
-    """All of at least six entries in (0, 1], not all alike: what a sigmoid gives and scores hardly ever do."""
-    inside = z.numel() >= 6 and bool(((z > 0) & (z <= 1)).all()) and bool(z.max() > 0.3)
-    return inside and bool((z != z.flatten()[0]).any()) and not _placeholder(z, dtype)
+    """At least six entries in (0, 1], spread to both sides of 0.5: what a sigmoid gives and scores hardly ever do."""
+    # In float16 the sigmoid itself gives an exact 0, from -17 on.
+    positive = z >= 0 if dtype == torch.float16 else z > 0
+    if z.numel() < 6 or not bool((positive & (z <= 1)).all()) or _typed(z, dtype) or _placeholder(z, dtype):
+        return False
+    low, high = z.min().item(), z.max().item()
+    return low < 0.5 < high and high - low > 0.1
+
+
+def _typed(z: Tensor, dtype: torch.dtype) -> bool:
+    """Written by hand: no entry has more than three decimals. Of half precision nobody can tell."""
+    thousands = z.double() * 1000
+    return dtype.itemsize > 2 and bool(((thousands - thousands.round()).abs() < 1e-4).all())
 
 
 def _placeholder(z: Tensor, dtype: torch.dtype) -> bool:
@@ -1106,6 +1130,13 @@ def _expands(small: Tensor, large: Tensor) -> bool:
         return small.expand(large.shape) is not None
     except RuntimeError:
         return False
+
+
+def _autocast(device: str) -> bool:
+    try:
+        return torch.is_autocast_enabled(device)
+    except RuntimeError:
+        return False  # A device that knows no autocast, such as "meta".
 
 
 def _wide(value: Tensor) -> Tensor:

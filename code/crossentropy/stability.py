@@ -260,7 +260,8 @@ def _survey_one(given: Tensor, target: Tensor, dtype: torch.dtype, number: int) 
     logits = given.to(dtype)
 
     def stable(z: Tensor) -> Tensor:
-        return -_pick(log_softmax(z, validate=False), target)
+        # Subtracted from zero, for a certain class costs 0 and not -0.
+        return 0.0 - _pick(log_softmax(z, validate=False), target)
 
     def naive(z: Tensor) -> Tensor:
         return naive_cross_entropy(z, target, validate=False)

@@ -112,6 +112,8 @@ def require_distribution(p: Tensor, name: str, *, dim: int = -1, validate: bool 
     require_all(p.isfinite() & (p >= 0), p, name, "be a distribution, finite and non-negative")
     total = p.double().sum(dim=dim)
     bad = (total - 1).abs() > SUM_TOLERANCE[p.dtype]
+    if p.dtype == torch.bfloat16 and bad.any():
+        bad &= (total - 1).abs() > _rounding(p, dim, up=total > 1)
     if bad.any():
         raise ValueError(
             f"{name} must be a distribution, summing to one along dim {dim}; {_at(bad, name, 'row')} sums to {total[bad][0].item():.9g}"
@@ -199,6 +201,21 @@ def require_binary_target(
         raise ValueError(f"{name} must have shape {tuple(shape)}, one target an entry, got {tuple(target.shape)}")
     if validate:
         require_all((target >= 0) & (target <= 1), target, name, "lie in [0, 1]")
+
+
+def _rounding(p: Tensor, dim: int, *, up: Tensor) -> Tensor:
+    """By how much a row's sum may have moved, ``up`` or down, when its entries were rounded to bfloat16.
+
+    With eight bits an honest softmax is up to 0.004 off. Each entry moved by at most half the spacing on its side:
+    the spacing above a number in [2^e-1, 2^e) is 2^e-8, below a power of two it is half of that.
+    """
+    mantissa, exponent = p.float().frexp()
+    # An exact zero was zero before.
+    half_spacing = torch.ldexp((mantissa != 0).float(), exponent - 9)
+    below = torch.where(mantissa == 0.5, half_spacing / 2, half_spacing)
+    half_spacing = torch.where(up.unsqueeze(dim), below, half_spacing)
+    # A softmax in float32 is itself off by some 1e-7 an entry that counts.
+    return half_spacing.sum(dim=dim, dtype=torch.float64) + 1e-6
 
 
 def _at(bad: Tensor, name: str, what: str = "") -> str:

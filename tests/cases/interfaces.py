@@ -710,8 +710,7 @@ case(
     tensor(0, 1, 1, 0),
     ignore_index=0,
 )
-case(
-    "ignore-index-hides-class",
+fine(
     "pytorch/pytorch#63004",
     "a class of three is ignored as a target, its column stays",
     randn(6, 3),
@@ -940,16 +939,14 @@ case(
     torch.zeros(1, 2, 2, dtype=torch.long),
     weight=tensor(0.0, 1.0, 1.0),
 )
-case(
-    "weight-cancels",
+fine(
     "pytorch/pytorch#61309",
-    "batch size 1, the weight does nothing",
+    "batch size 1, the weight does nothing: so it does in every last batch of one",
     randn(1, 3),
     tensor([2]),
     weight=tensor(1.0, 2.0, 10.0),
 )
-case(
-    "weighted-one-hot-mean",
+fine(
     "pytorch/pytorch#61044",
     "one-hot probabilities with weights divide by N",
     randn(4, 3),
@@ -1186,8 +1183,7 @@ case(
     weight=torch.ones(2).double(),
     **NLL,
 )
-case(
-    "weight-cancels",
+fine(
     "pytorch/pytorch#61309",
     "batch size 1",
     randn(1, 2).log_softmax(1),
@@ -1766,3 +1762,171 @@ fine("tanh outputs", "squashed, yet scores of both signs", randn(8, 10).tanh(), 
 fine("dense vocabulary", "bfloat16 log-probabilities", randn(4, 9999).bfloat16().log_softmax(1), ids(9999, 4), **NLL)
 fine("GAN", "smoothed real labels", randn(16, 1), torch.full((16, 1), 0.9), **BCEL)
 fine("saturated and right", "sigmoid(60) = 1", tensor(60.0, -300.0).sigmoid(), tensor(1.0, 0.0), **BCE)
+
+# --- a second round: what an adversary found, and the neighbours on either side ----------------------------------
+# Correct calls that look like a fault.
+fine("toy logits", "typed by hand, all in (0, 1)", tensor([[0.8, 0.1, 0.3], [0.2, 0.9, 0.4]]), tensor(0, 1))
+fine(
+    "OpenRLHF/OpenRLHF#583",
+    "its toy scores with labels that count",
+    tensor([[0.2, 1.0, 0.5], [0.1, 0.3, 0.6]]),
+    tensor(1, 2),
+)
+fine("toy logits", "rows near one, not at one", tensor([[0.52, 0.45], [0.7, 0.33], [0.1, 0.88]]), tensor(0, 0, 1))
+fine("biased head", "every score near 0.3", 0.3 + 0.05 * randn(8, 3), ids(3, 8))
+fine("bfloat16", "two small scores whose sum is 1.008", tensor([[0.4, 0.609]]).bfloat16(), tensor([1]))
+fine("last batch", "one sample is left, with class weights", randn(1, 3), tensor([1]), weight=tensor(1.0, 2.0, 3.0))
+fine("docs: unbatched", "(C,) logits with class weights", randn(3), tensor(1), weight=tensor(1.0, 2.0, 3.0))
+fine(
+    "pytorch/pytorch#69339",
+    "weights, smoothing and an ignored target",
+    tensor([[1.0, 2.0], [3.0, 0.4]]),
+    tensor(-100, 1),
+    weight=tensor(0.2, 0.3),
+    label_smoothing=0.1,
+)
+fine("mixup", "lambda = 1, so the rows are one-hot", randn(4, 3), one_hot(ids(3, 4), 3).float(), weight=rand(3))
+fine("padding", "index 0 of a small vocabulary", randn(6, 5), tensor(1, 2, 0, 3, 4, 0), ignore_index=0)
+fine("segmentation", "background left out", randn(1, 3, 2, 2), tensor([[[0, 1], [2, 0]]]), ignore_index=0)
+fine("padding", "rows of zeros in the soft labels", randn(3, 4), torch.cat([randn(2, 4).softmax(1), torch.zeros(1, 4)]))
+fine(
+    "prototypical networks",
+    "distance 0 to the own prototype",
+    -torch.cdist(6 * torch.eye(4), 6 * torch.eye(4)).square(),
+    torch.arange(4),
+)
+fine("additive mask", "one choice is left a row, its score 0", tensor([[0.0, -inf], [-inf, 0.0]]), tensor(0, 1))
+fine("naive Bayes", "joint log-likelihoods as scores", -20 - 5 * randn(6, 3).abs(), ids(3, 6))
+fine("byte labels", "uint8 with void 255 ignored", randn(4, 3), tensor(0, 255, 2, 1).byte(), ignore_index=255)
+fine("soft labels", "float16, a thousand classes", randn(4, 1000).half(), randn(4, 1000).softmax(1).half())
+fine(
+    "pointer network",
+    "masked after log_softmax",
+    randn(4, 5).log_softmax(1).index_fill(1, tensor([4]), -inf),
+    ids(4, 4),
+    **NLL,
+)
+fine(
+    "clipped", "log of probabilities of at least 0.001", randn(8, 5).softmax(1).clamp(min=1e-3).log(), ids(5, 8), **NLL
+)
+fine(
+    "padding",
+    "rows of zeros in both arguments",
+    torch.cat([randn(3, 5).log_softmax(1), torch.zeros(1, 5)]),
+    torch.cat([randn(3, 5).softmax(1), torch.zeros(1, 5)]),
+    **KL,
+)
+fine(
+    "huggingface/transformers#1181",
+    "a sequence of distributions, batchmean",
+    randn(2, 3, 7).log_softmax(-1),
+    randn(2, 3, 7).softmax(-1),
+    **KL,
+)
+fine("one distribution", "summed", randn(5).log_softmax(0), randn(5).softmax(0), loss="kl_div", reduction="sum")
+fine(
+    "toy logits",
+    "typed by hand, they do not fit the labels",
+    tensor(0.2, 0.5, 0.8, 0.3, 0.4, 0.7),
+    tensor(1.0, 0.0, 0.0, 1.0, 1.0, 0.0),
+    **BCEL,
+)
+fine(
+    "masked entries",
+    "a weight of 0 or 1 an entry",
+    randn(2, 5),
+    ids(2, 2, 5).float(),
+    weight=rand(2, 5).round(),
+    **BCEL,
+)
+CUBE = ids(4, 2, 4, 4)
+fine("segmentation", "a cube, classes where they belong", 8 * one_hot(CUBE, 4).movedim(-1, 1) + randn(2, 4, 4, 4), CUBE)
+# Faults that look correct.
+case("class-axis", "segmentation", "a cube, classes last", 8 * one_hot(CUBE, 4).float() + randn(2, 4, 4, 4), CUBE)
+case("class-axis", "greedy decoding", "one step: (B, 1, V)", randn(3, 1, 50), ids(50, 3, 1))
+case("sigmoid-before-loss", "float16", "a sigmoid that underflows", (20 * randn(16, 4)).sigmoid().half(), ids(4, 16))
+case(SOFTMAX, "two columns from one", "[1 - p, p]", torch.stack([1 - (P := randn(9).sigmoid()), P], 1), ids(2, 9))
+case(
+    SOFTMAX, "language model", "flattened, with -100", randn(9, 11).softmax(-1), tensor(1, -100, 3, 4, 5, -100, 7, 8, 9)
+)
+case("log-softmax-before-loss", "bhanML/Co-teaching#4", "bfloat16", randn(8, 11).bfloat16().log_softmax(-1), ids(11, 8))
+case(
+    "log-softmax-before-loss",
+    "speedinghzl/Pytorch-Deeplab#2",
+    "pixels",
+    randn(2, 4, 5, 5).log_softmax(1),
+    ids(4, 2, 5, 5),
+)
+case(SOFTMAX, "gitabcworld/MatchingNetworks#5", "a softmax over similarities", (9 * randn(4, 5)).softmax(1), ids(5, 4))
+case(
+    "target-dtype",
+    "PrabhuSM16/VPGNet-Pytorch#6",
+    "one-hot masks of integers",
+    randn(2, 2, 4, 6),
+    one_hot(ids(2, 2, 4, 6), 2).movedim(-1, 1),
+)
+case("target-shape", "elnino9ykl/ERF-PSPNet#3", "rows of pixels", randn(4, 5, 6, 8), ids(5, 4, 8))
+case(
+    "weight-dtype",
+    "pytorch/pytorch#101213",
+    "weights of integers",
+    randn(3, 3),
+    tensor(0, 1, 2),
+    weight=tensor(1, 2, 3),
+)
+case(
+    "weight-dtype", "NVIDIA/apex#837", "half weights, float logits", randn(6, 3), ids(3, 6), weight=torch.ones(3).half()
+)
+case("weight-shape", "PriorLabs/TabPFN#68", "ten weights, two classes", randn(6, 2), ids(2, 6), weight=torch.ones(10))
+case("weight-shape", "one number", "a weight without a dimension", randn(6, 4), ids(4, 6), weight=tensor(2.0))
+case(
+    "target-out-of-range",
+    "JindongJiang/RedNet#13",
+    "label - 1 of the void class 0",
+    randn(1, 4, 2, 2),
+    tensor([[[0, -1], [3, 1]]]),
+)
+case(
+    "target-out-of-range",
+    "open-mmlab/mmsegmentation#3609",
+    "7 in a binary mask",
+    randn(1, 2, 2, 2),
+    tensor([[[0, 7], [1, 1]]]),
+)
+case("target-not-distribution", "no label at all", "every row is zero", randn(4, 5), torch.zeros(4, 5))
+case("logits-to-nll", "fresh model", "zeros are no log-probabilities", torch.zeros(8, 5), ids(5, 8), **NLL)
+case(
+    "logits-to-nll",
+    "pytorch/pytorch#12703",
+    "a convolution without LogSoftmax",
+    randn(2, 4, 3, 3),
+    ids(4, 2, 3, 3),
+    **NLL,
+)
+case(
+    "sigmoid-before-loss",
+    "facebookresearch/fvcore#126",
+    "float16",
+    randn(16, 1).sigmoid().half(),
+    ids(2, 16, 1).half(),
+    **BCEL,
+)
+case(
+    "probabilities-out-of-range", "pytorch/pytorch#51866", "just above 1", tensor([1.0000001192]), tensor([1.0]), **BCE
+)
+case(
+    "kl-reduction-mean",
+    "one distribution",
+    "divided by its outcomes",
+    randn(5).log_softmax(0),
+    randn(5).softmax(0),
+    loss="kl_div",
+)
+case(
+    "kl-reduction-mean",
+    "yuanli2333/Teacher-free-Knowledge-Distillation#41",
+    "nn.KLDivLoss() at temperature 4",
+    (randn(4, 10) / 4).log_softmax(1),
+    (randn(4, 10) / 4).softmax(1),
+    loss="kl_div",
+)
