@@ -267,19 +267,19 @@ def test_a_formula_keeps_both_its_forms_and_loses_only_names():
     seen = formula.select_one('.katex-html[aria-hidden="true"]')
     assert seen.get_text() == "p1"
     assert [span.get("class", [""])[0] for span in seen.find_all("span")] == [
-        "base",
-        "mathnormal",
-        "vlist",
+        "bs",
+        "mn",
+        "v",
         "",
-        "pstrut",
+        "ps",
         "mord",
     ]
     assert "x-tex" not in html
-    assert "strut" in html
-    assert 'style="top:-2.55em;"' in html
+    assert 'class="ps p2"' in html
+    assert 'style="top:-2.55em"' in html
 
 
-def test_code_keeps_its_text_and_four_colours():
+def test_code_keeps_its_text_and_three_colours():
     code = '<pre><span></span><span class="kn">import</span><span class="w"> </span><span class="nn">a</span> <span class="c1"># 1 &lt; 2</span></pre>'
     assert mend(code, {}).html == '<pre><span class="k">import</span> a <span class="c"># 1 &lt; 2</span></pre>'
 
@@ -313,7 +313,7 @@ def test_on_paper_each_anchor_is_unique_and_each_link_stays_inside():
     book = SimpleNamespace(pages={name: BOOK.pages[name] for name in names}, config=BOOK.config)
     html = assemble(book)
     anchors = re.findall(r'\bid="([^"]+)"', html)
-    assert len(anchors) == len(set(anchors)) > 100
+    assert len(anchors) == len(set(anchors)) > 50
     inner = re.findall(r'href="#([^"]+)"', html)
     assert {target for target in inner if target not in anchors} == set()
     assert "glossary--term-logits" in inner

@@ -26,6 +26,7 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 import fonts
+import formulas
 import pages
 
 LOGGER = logging.getLogger(__name__)
@@ -157,12 +158,11 @@ def execution_cache() -> Path:
 
 
 def copy_katex(app: Sphinx) -> None:
-    """The stylesheet and the fonts that it names; woff2 alone, which every browser that runs the site reads."""
+    """The stylesheet; the fonts that it names are cut when all pages are there."""
     target = Path(app.outdir) / "_static" / "katex"
     target.mkdir(parents=True, exist_ok=True)
     css = (KATEX / "katex.min.css").read_text()
-    css = re.sub(r",url\([^)]+\.(?:woff|ttf)\) format\(\"[a-z]+\"\)", "", css)
-    (target / "katex.min.css").write_text(css)
+    (target / "katex.min.css").write_text(formulas.stylesheet(css))
 
 
 def copy_labs(app: Sphinx) -> None:
@@ -177,11 +177,11 @@ def copy_labs(app: Sphinx) -> None:
 def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """What our layout needs to know of a page, and the page's body, mended."""
     article = pages.mend(context.get("body", ""), glossary_for(app, pagename))
-    context["body"], context["description"] = (
-        article.html,
-        article.description or f"{app.config.html_title}: {pagename}",
-    )
+    described = article.description
+    context["body"] = article.html
+    context["description"] = described if len(described) > 20 else f"{app.config.html_title}: {described or pagename}"
     context["content_security_policy"] = CONTENT_SECURITY_POLICY
+    context["address"] = app.config.html_baseurl
     context["canonical"] = bool(app.config.html_baseurl) and pagename not in UNLISTED
     context["contents"] = contents(context)
     context["elsewhere"] = [*elsewhere(context.get("header_buttons", []))] if doctree is not None else []
