@@ -188,7 +188,7 @@ function createLab() {
       const axis = svg("g");
       const chart = svg(
         "svg",
-        { class: "ce-drawing", viewBox: `-42 -6 ${CHART.width + 56} ${CHART.height + 24}`, "aria-hidden": "true" },
+        { class: "ce-drawing", viewBox: `-52 -6 ${CHART.width + 66} ${CHART.height + 24}`, "aria-hidden": "true" },
         ...[1, 0.1].map((nats) => svg("path", { class: "ce-level", d: `M0 ${up(nats)}H${CHART.width}` })),
         ...[[UNIFORM, show(UNIFORM, 2)], [1, "1"], [0.1, "0.1"], [FLOOR, show(FLOOR, 4)]].map(([nats, text]) => svg("text", { x: -4, y: up(Number(nats)) + 4, "text-anchor": "end" }, String(text))), // prettier-ignore
         svg("path", { class: "ce-uniform", d: `M0 ${up(UNIFORM)}H${CHART.width}` }),
