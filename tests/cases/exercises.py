@@ -34,9 +34,9 @@ def in_place_softmax(logits):
     return x / x.sum(dim=-1, keepdim=True)
 
 
-def out_of_place_on_a_copy(logits):
+def on_a_copy_with_underscores(logits):
     x = logits.clone()
-    x.sub_(x.amax(-1, keepdim=True)).exp_()
+    x.sub_(logits.amax(-1, keepdim=True)).exp_()
     return x.div(x.sum(-1, keepdim=True))
 
 
@@ -114,7 +114,7 @@ RIGHT = {
     ],
     "softmax": [
         in_place_softmax,
-        out_of_place_on_a_copy,
+        on_a_copy_with_underscores,
         loop_softmax,
         lambda z: z.log_softmax(-1).exp(),
         lambda z: z.float().softmax(-1),
@@ -282,7 +282,7 @@ WRONG = [
     ("softmax", "log-base-2", lambda z: torch.pow(2.0, z - z.max(-1, keepdim=True).values) / torch.pow(2.0, z - z.max(-1, keepdim=True).values).sum(-1, keepdim=True)),
     ("softmax", "sign-of-logits", lambda z: (-z).softmax(-1)),
     ("softmax", "independent-sigmoids", lambda z: 1 / (1 + torch.exp(-z))),
-    ("softmax", "argmax-for-softmax detached", lambda z: torch.zeros_like(z).scatter(-1, z.argmax(-1, keepdim=True), 1.0)),
+    ("softmax", "argmax-for-softmax", lambda z: torch.zeros_like(z).scatter(-1, z.argmax(-1, keepdim=True), 1.0)),
     ("softmax", "kept-axis-forgotten unshifted-exponential", lambda z: z.exp() / z.exp().sum(dim=-1)),
     ("softmax", "hard-coded", hard_coded_softmax),
     ("softmax", "hard-coded", constant(0.7285, 0.1625, 0.1090)),
@@ -303,7 +303,7 @@ WRONG = [
     ("log_softmax", "log-base-2 unshifted-exponential", lambda z: torch.log2(naive_softmax(z))),
     ("log_softmax", "extra-minus", lambda z: z.logsumexp(-1, keepdim=True) - z),
     ("log_softmax", "missing-log", lambda z: z.softmax(-1)),
-    ("log_softmax", "softmax-twice", lambda z: z.softmax(-1).log_softmax(-1)),
+    ("log_softmax", "softmax-twice probabilities-as-logits", lambda z: z.softmax(-1).log_softmax(-1)),
     ("log_softmax", "max-for-logsumexp", lambda z: z - z.max(-1, keepdim=True).values),
     ("log_softmax", "shift-not-restored", lambda z: z - (z - z.amax(-1, keepdim=True)).exp().sum(-1, keepdim=True).log()),
     ("log_softmax", "epsilon-in-log", lambda z: torch.log(z.softmax(dim=-1) + 1e-12)),

@@ -112,8 +112,7 @@ def weights(value: Tensor) -> Tensor:
 def _gradients(function: Callable[..., Any], call: Call, value: Tensor) -> dict[str, Tensor | None]:
     """Gradients of the weighted answer in each floating-point argument; None where nothing flows back."""
     leaves = {
-        name: argument.clone().requires_grad_(argument.is_floating_point())
-        for name, argument in call.arguments.items()
+        name: argument.clone().requires_grad_(argument.is_floating_point()) for name, argument in call.arguments.items()
     }
     wanted = [name for name, leaf in leaves.items() if leaf.requires_grad]
     try:
