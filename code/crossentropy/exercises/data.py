@@ -144,7 +144,8 @@ class Exercise:
         for name, value in call.arguments.items():
             kind = self.arguments[name]
             if kind == "index":
-                arguments[name] = order.argsort()[value]
+                # A negative index is none, but a mark: it stays.
+                arguments[name] = torch.where(value < 0, value, order.argsort()[value.clamp(min=0)])
                 continue
             if value.dim() and value.shape[-1] == size:
                 value = value[..., order]
