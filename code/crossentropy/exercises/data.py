@@ -279,7 +279,11 @@ def read(path: Path) -> Exercise:
     if record:
         raise ValueError(f"{path.name}: unknown key {next(iter(record))!r}")
     for call in calls:
-        if exercise.answer(call) is None:
+        try:
+            answer = exercise.answer(call)
+        except Exception as error:
+            raise ValueError(f"{path.name}: the reference fails on the call {call.name!r}: {error}") from error
+        if answer is None:
             raise ValueError(f"{path.name}: the reference fails on the call {call.name!r}")
     return exercise
 
