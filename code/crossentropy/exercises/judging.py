@@ -120,6 +120,9 @@ class _Case:
         # Not finite where it could be: the exponentials overflowed, or 0 log 0 is nan.
         self.overflowed = unlimited and call.extreme and bool(self.expected.isfinite().all())
         self.undefined = self.zeros and self.value is not None and bool(self.value.isnan().any())
+        self.bounded = (
+            bool(self.expected.isinf().any()) and self.value is not None and bool(self.value.isfinite().all())
+        )
         self.late = outcome.problem is not None and outcome.problem.kind == "timeout"
 
     @property
@@ -275,6 +278,11 @@ def _recognise(exercise: Exercise, cases: Sequence[_Case], failed: set[str]) -> 
         if _constant(tried):
             return ["hard-coded"]
         found += _explained(exercise, tried)
+        unbounded = [case for case in tried if not case.bounded]
+        if not found and "epsilon-in-log" in exercise.misconceptions and len(unbounded) < len(tried):
+            # Two at once: where the answer should be infinite and is not, the logarithm is bounded; what else is wrong?
+            others = _explained(exercise, unbounded)
+            found += [*others, "epsilon-in-log"] if others else []
         shifted = [case for case in tried if not case.call.extreme and case.value is not None]
         if (
             "unshifted-exponential" in exercise.behaviours
