@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from crossentropy.exercises import Call
 from crossentropy.grading import wire
 
@@ -28,6 +30,26 @@ START_SECONDS = 300.0
 GRACE_SECONDS = 10.0
 ENDINGS = {0: "ended", 1: "failed", 2: "cpu", 3: "time"}
 NO_WALLS = 4
+# Run as a student's code would be: 1 for each wall that stands.
+PROBE = """
+import os, socket, torch
+
+def refused(action, *arguments):
+    try:
+        action(*arguments)
+    except OSError:
+        return 1.0
+    return 0.0
+
+def probe(logits):
+    (logits - logits.amax(-1, keepdim=True)).exp().sum(-1).log().sum()
+    walls = [
+        os.getuid() == 65534, os.getpid() == 1, not os.path.exists("/proc"), not os.path.exists(HERE),
+        refused(os.fork), refused(os.execv, "/bin/true", ["true"]), refused(socket.socket), refused(open, "/touched", "w"),
+        refused(os.setuid, 0), refused(os.kill, 2, 0),
+    ]
+    return torch.tensor([float(wall) for wall in walls], dtype=torch.float64) + 0 * logits.sum()
+"""
 
 
 class NoWalls(RuntimeError):
@@ -65,7 +87,12 @@ def _visible() -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], tuple[str,
     stdlib = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
     own = Path(sys.base_prefix).resolve() / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     folders = {path for path in [*stdlib, own] if path.is_dir()}
-    paths = {str(item) for folder in folders for item in folder.iterdir() if item.name not in {"site-packages", "dist-packages", "test", "__pycache__"}}
+    paths = {
+        str(item)
+        for folder in folders
+        for item in folder.iterdir()
+        if item.name not in {"site-packages", "dist-packages", "test", "__pycache__"}
+    }
     site = set()
     for name in _needed():
         for place in _places(name):
@@ -115,7 +142,11 @@ def _needed() -> set[str]:
 def _places(distribution: str) -> set[Path]:
     """Where a distribution's own files and folders lie, the first level of them."""
     files = importlib.metadata.files(distribution) or []
-    tops = {file.parts[0] for file in files if file.parts[0] not in {"..", "__pycache__"} and not file.parts[0].endswith(".pth")}
+    tops = {
+        file.parts[0]
+        for file in files
+        if file.parts[0] not in {"..", "__pycache__"} and not file.parts[0].endswith(".pth")
+    }
     base = Path(str(importlib.metadata.distribution(distribution).locate_file(""))).resolve()
     return {base / top for top in tops if (base / top).exists()}
 
@@ -144,7 +175,12 @@ class Sandbox:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         script = str(Path(__file__).with_name("zygote.py"))
         # One thread: after an operation on several, a forked child would wait for the others for ever.
-        environment = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
+        environment = {
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "PYTHONHASHSEED": "0",
+        }
         interpreter = os.path.realpath(sys.executable)
         # -I would also ignore PYTHONHASHSEED, on which the order of a student's sets hangs.
         command = [interpreter, "-s", "-P", "-S", "-B", "-X", "utf8", script, str(theirs.fileno())]
@@ -179,6 +215,25 @@ class Sandbox:
                 self.close()
                 raise NoWalls(str(told.get("error", "the sandbox did not start")))
             self._ready = True
+            self._warm()
+
+    def _warm(self) -> None:
+        """A first question, whose time nobody counts: it brings torch from the disc, and shows that the walls stand."""
+        call = Call("warm", {"logits": torch.tensor([2.0, 0.5, 0.1], dtype=torch.float64)}, wants_gradient=True)
+        run = self.ask(
+            [("where", f"HERE = {__file__!r}"), ("probe", PROBE)],
+            "probe",
+            [call],
+            limits=Limits(cpu=START_SECONDS, wall=START_SECONDS),
+        )
+        trouble = run.reply.trouble or [("probe", run.reason or run.ending)]
+        if not run.reply.ended or not run.reply.outcomes or run.reply.outcomes[0].value is None:
+            self.close()
+            raise NoWalls(f"the trial question failed: {trouble[0][1]}")
+        told = run.reply.outcomes[0].value
+        if self.walls and not bool((told == 1).all()):
+            self.close()
+            raise NoWalls("a wall does not stand: a child could reach a file, a process or the network")
 
     def close(self) -> None:
         """End the zygote, and with it every child."""
@@ -197,7 +252,15 @@ class Sandbox:
     def pid(self) -> int | None:
         return self._process.pid if self._process else None
 
-    def ask(self, cells: Sequence[tuple[str, str]], function: str, calls: Sequence[Call], *, forbidden: Sequence[str] = (), limits: Limits | None = None) -> Run:
+    def ask(
+        self,
+        cells: Sequence[tuple[str, str]],
+        function: str,
+        calls: Sequence[Call],
+        *,
+        forbidden: Sequence[str] = (),
+        limits: Limits | None = None,
+    ) -> Run:
         """Run the cells (name and source) in a new child, call the function, and read what it sends.
 
         Raises:
@@ -240,7 +303,9 @@ class Sandbox:
             left = end - time.monotonic()
             if left <= 0:
                 raise Lost("the worker no longer answers")
-            readable, writable, _ = select.select([ours], [ours] if waiting else [], [], left)
+            readable, writable, _ = select.select([ours], [ours] if waiting else [], [], min(left, 1.0))
+            if not readable and not writable and self._stopped():
+                raise Lost("the worker was stopped")
             try:
                 if writable:
                     waiting = waiting[ours.send(waiting) :]
@@ -256,6 +321,12 @@ class Sandbox:
             except wire.Broken as error:
                 return str(error)
 
+    def _stopped(self) -> bool:
+        """Whether somebody has stopped the zygote or the guard (SIGSTOP): they would never answer."""
+        return self._process is not None and any(
+            stopped(pid) for pid in [self._process.pid, *_children(self._process.pid)]
+        )
+
     def _hear(self, seconds: float) -> dict[str, Any]:
         assert self._control is not None
         self._control.settimeout(seconds)
@@ -269,3 +340,19 @@ class Sandbox:
             raise Lost("the worker went away")
         told: dict[str, Any] = json.loads(message)
         return told
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process is stopped, where the system tells."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state in "Tt"
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []

@@ -31,7 +31,15 @@ MOUNT_REMOUNT, MOUNT_BIND, MOUNT_RECURSIVE, MOUNT_PRIVATE = 32, 4096, 16384, 1 <
 # What statvfs says of a mount, and the flag that keeps it: a user namespace may not drop what its parent set.
 KEPT = {os.ST_NOEXEC: MOUNT_NO_EXEC, os.ST_NOATIME: 1024, os.ST_NODIRATIME: 2048, os.ST_RELATIME: 1 << 21}
 DETACH = 2
-NEW_MOUNTS, NEW_CGROUP, NEW_UTS, NEW_IPC, NEW_USER, NEW_PID, NEW_NET = 0x20000, 0x2000000, 0x4000000, 0x8000000, 0x10000000, 0x20000000, 0x40000000
+NEW_MOUNTS, NEW_CGROUP, NEW_UTS, NEW_IPC, NEW_USER, NEW_PID, NEW_NET = (
+    0x20000,
+    0x2000000,
+    0x4000000,
+    0x8000000,
+    0x10000000,
+    0x20000000,
+    0x40000000,
+)
 CLONE_THREAD = 0x10000
 DEATH_SIGNAL, DUMPABLE, SECCOMP, DROP_BOUNDING, NO_NEW_PRIVILEGES = 1, 4, 22, 24, 38
 
@@ -83,7 +91,12 @@ def called(name, *arguments):
 
 
 def mount(source, target, kind, flags, data=None):
-    called("mount", *(None if text is None else os.fsencode(text) for text in (source, target, kind)), flags, data and data.encode())
+    called(
+        "mount",
+        *(None if text is None else os.fsencode(text) for text in (source, target, kind)),
+        flags,
+        data and data.encode(),
+    )
 
 
 # The zygote
@@ -109,7 +122,12 @@ def build_root(root, paths, links):
         mount(path, place, None, MOUNT_BIND | MOUNT_RECURSIVE)
         if path not in devices:
             kept = sum(flag for told, flag in KEPT.items() if os.statvfs(place).f_flag & told)
-            mount(None, place, None, MOUNT_REMOUNT | MOUNT_BIND | MOUNT_READ_ONLY | MOUNT_NO_SUID | MOUNT_NO_DEVICES | kept)
+            mount(
+                None,
+                place,
+                None,
+                MOUNT_REMOUNT | MOUNT_BIND | MOUNT_READ_ONLY | MOUNT_NO_SUID | MOUNT_NO_DEVICES | kept,
+            )
     for name, target in links:
         if not os.path.lexists(root + name):
             os.symlink(target, root + name)
@@ -131,7 +149,11 @@ def machine():
 def write_maps(proc, inside_uid, uid, inside_gid, gid, *, folder=None):
     """Say who this process is in its new user namespace: one uid and one gid, no other."""
     prefix = "" if folder is not None else f"{proc}/"
-    for name, text in (("setgroups", "deny"), ("uid_map", f"{inside_uid} {uid} 1"), ("gid_map", f"{inside_gid} {gid} 1")):
+    for name, text in (
+        ("setgroups", "deny"),
+        ("uid_map", f"{inside_uid} {uid} 1"),
+        ("gid_map", f"{inside_gid} {gid} 1"),
+    ):
         descriptor = os.open(f"{prefix}self/{name}", os.O_WRONLY, dir_fd=folder)
         os.write(descriptor, text.encode())
         os.close(descriptor)
@@ -176,6 +198,9 @@ def load_torch():
     """torch, on one thread and with no operation run, and what the first operation would look up in /proc."""
     global torch, dispatch
     import torch
+
+    # The mode below and every optimiser need it: seconds here, once, instead of in each child.
+    import torch._dynamo
     import torch.utils._python_dispatch as dispatch
 
     torch.set_num_threads(1)
@@ -326,7 +351,13 @@ def filter_calls():
     for number in numbers:
         program += [(equal, 0, 1, number), (leave, 0, 0, refuse)]
     program += [(equal, 0, 1, clone3), (leave, 0, 0, absent)]
-    program += [(equal, 0, 3, clone), (load, 0, 0, 16), (has, 1, 0, CLONE_THREAD), (leave, 0, 0, refuse), (leave, 0, 0, allow)]
+    program += [
+        (equal, 0, 3, clone),
+        (load, 0, 0, 16),
+        (has, 1, 0, CLONE_THREAD),
+        (leave, 0, 0, refuse),
+        (leave, 0, 0, allow),
+    ]
     code = b"".join(struct.pack("HBBI", *line) for line in program)
     lines = ctypes.create_string_buffer(code, len(code))
     called("prctl", SECCOMP, 2, struct.pack("HxxxxxxP", len(program), ctypes.addressof(lines)), 0, 0)
@@ -381,7 +412,7 @@ def watching(forbidden, used):
     class Watching(dispatch.TorchDispatchMode):
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):
             name = func._schema.name
-            if name in forbidden:
+            if any(key in name.replace("_", "") for key in forbidden):
                 used.add(name)
                 raise Forbidden(f"{name.removeprefix('aten::')} may not be used in this question")
             return func(*args, **(kwargs or {}))
@@ -430,11 +461,18 @@ def outcome(function, arguments, wants_gradient, encode, fail):
     value = None
     if problem is None:
         value, problem = plain_value(result)
-    header = {"kind": "outcome", "problem": problem, "value": None if value is None else encode(value, tensors), "gradients": {}}
+    header = {
+        "kind": "outcome",
+        "problem": problem,
+        "value": None if value is None else encode(value, tensors),
+        "gradients": {},
+    }
     header["after"] = {name: encode(argument, tensors) for name, argument in given.items() if small(argument)}
     if wants_gradient and value is not None:
         gradients = gradients_of(function, arguments)
-        header["gradients"] = {name: None if entry is None else encode(entry, tensors) for name, entry in gradients.items()}
+        header["gradients"] = {
+            name: None if entry is None else encode(entry, tensors) for name, entry in gradients.items()
+        }
     return header, tensors
 
 
@@ -470,7 +508,9 @@ def gradients_of(function, arguments):
     wanted = [name for name, leaf in leaves.items() if leaf.requires_grad]
     try:
         result = function(*(leaf.clone() for leaf in leaves.values()))
-        weights = torch.linspace(0.5, 1.5, max(result.numel(), 1), dtype=result.dtype)[: result.numel()].reshape(result.shape)
+        weights = torch.linspace(0.5, 1.5, max(result.numel(), 1), dtype=result.dtype)[: result.numel()].reshape(
+            result.shape
+        )
         (result * weights).sum().backward()
         return {name: None if leaves[name].grad is None else leaves[name].grad.detach().clone() for name in wanted}
     except BaseException:
