@@ -1,5 +1,6 @@
 """Grade many submissions: on all cores of this machine, or on a Dask cluster. Each worker keeps one sandbox warm."""
 
+import contextlib
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -85,7 +86,12 @@ class _Worker:
         self.task, self.deadline = task, time.monotonic() + seconds
         self.connection.send(task)
 
-    def end(self) -> None:
+    def end(self, *, seconds: float = 0.0) -> None:
+        """End the process: asked to, if there are ``seconds`` to wait for it, and killed otherwise."""
+        if seconds:
+            with contextlib.suppress(OSError):
+                self.connection.send(None)
+            self.process.join(seconds)
         self.process.kill()
         self.process.join()
         self.connection.close()
@@ -109,10 +115,9 @@ def on_this_machine(
         while left:
             for worker in crew:
                 if worker.ready and worker.task is None and waiting:
-                    try:
+                    # A dead worker is found below, and its task with it.
+                    with contextlib.suppress(OSError):
                         worker.give(waiting.pop(), seconds)
-                    except (BrokenPipeError, OSError):
-                        pass  # the loop below finds it dead, and its task with it
             ready = multiprocessing.connection.wait(
                 [part for worker in crew for part in (worker.connection, worker.process.sentinel)], timeout=1.0
             )
@@ -150,7 +155,7 @@ def on_this_machine(
                     crew[index] = _Worker(assignment, limits, walls)
     finally:
         for worker in crew:
-            worker.end()
+            worker.end(seconds=5.0 if worker.ready and worker.task is None else 0.0)
 
 
 def _longest(assignment: Assignment, limits: Limits) -> float:

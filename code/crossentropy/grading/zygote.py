@@ -381,7 +381,7 @@ def answer(descriptor):
     blob = receive(descriptor, bulk)
     torch.manual_seed(0)
     random.seed(0)
-    sys.stdout = sys.stderr = open(os.devnull, "w", encoding="utf8", errors="replace")  # noqa: SIM115
+    sys.stdout = sys.stderr = open(1, "w", encoding="utf8", errors="replace", closefd=False)
     sys.setrecursionlimit(1000)
     os.chdir("/tmp" if os.access("/tmp", os.W_OK) else "/")
     used = set()
@@ -436,8 +436,10 @@ def execute(source, name, space):
 def text_of(error):
     """An error in a line; what cannot be said is left out."""
     try:
-        kind = type.__getattribute__(type(error), "__name__")
-        return f"{kind}: {BaseException.__str__(error)}"[:LONGEST_TEXT]
+        kind = type(error)
+        # A class of the student's own says what it likes; what it says is a line of text in any case.
+        said = str(error) if kind.__module__ == "builtins" else BaseException.__str__(error)
+        return f"{type.__getattribute__(kind, '__name__')}: {said}"[:LONGEST_TEXT]
     except BaseException:
         return "an error that cannot be shown"
 

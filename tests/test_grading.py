@@ -1,0 +1,322 @@
+"""The grader as an instructor starts it, on one class: 200 made students, every attack between two honest ones. Its parts are tested beside it."""
+
+import csv
+import json
+import os
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cases.hostile import FORBIDDEN, HONEST, RIGHT, SLOW, WORTHLESS, ZERO
+
+from crossentropy.grading import notebook
+
+ROOT = Path(__file__).resolve().parent.parent
+NAME = "class"
+HELPER = "def grow(z): return (z - z.amax(-1, keepdim=True)).exp()\n"
+NAIVE = "def softmax(logits): return logits.exp() / logits.exp().sum(-1, keepdim=True)\n"
+
+
+def source():
+    """An assignment that asks for softmax twice: ``closed`` forbids torch's, ``open`` forbids nothing, so that all attacks run."""
+    sample = json.loads((ROOT / "assignments" / "softmax-likelihood" / "softmax-likelihood.ipynb").read_text())
+    by_id = {
+        cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in sample["cells"] if "nbgrader" in cell["metadata"]
+    }
+    cells = [sample["cells"][0], by_id["imports"]]
+    for name, forbid in (
+        ("closed", '["softmax", "log_softmax", "logsumexp", "cross_entropy", "sigmoid"]'),
+        ("open", "[]"),
+    ):
+        for old, new in (("softmax", name), ("test_softmax", f"test_{name}")):
+            cell = json.loads(json.dumps(by_id[old]))
+            cell["metadata"]["nbgrader"]["grade_id"] = new
+            cell["source"] = re.sub(r"forbid=\[.*\]", f"forbid={forbid}", cell["source"])
+            cells.append(cell)
+    return {**sample, "cells": cells}
+
+
+SOURCE = source()
+# What the made students write, and what that is worth.
+MADE = [
+    ({"closed": RIGHT, "open": RIGHT}, (4, 4)),
+    ({"closed": NAIVE, "open": RIGHT}, (3, 4)),
+    ({"closed": RIGHT}, (4, 0)),
+    ({"closed": ZERO}, (0, 0)),
+    ({}, (0, 0)),
+]
+
+
+def handed_in(edits):
+    """The student's notebook with these cells written."""
+    record = notebook.student_version(SOURCE)
+    for cell in record["cells"]:
+        grade_id = cell["metadata"].get("nbgrader", {}).get("grade_id")
+        if grade_id in edits:
+            cell["source"] = edits[grade_id]
+    return record
+
+
+def hand_in(place, student, record):
+    folder = place / student
+    folder.mkdir(parents=True)
+    data = record if isinstance(record, bytes) else json.dumps(record).encode()
+    (folder / f"{NAME}.ipynb").write_bytes(data)
+    return folder
+
+
+def course(place):
+    """The instructor's folder."""
+    path = place / "course" / NAME / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(SOURCE))
+    return place / "course"
+
+
+def grade(place, out, *more, code=0, **environment):
+    done = subprocess.run(
+        [sys.executable, "-m", "crossentropy.grading", str(place), "--assignment", NAME, "--assignments", str(course(out.parent)), "--out", str(out), *more],
+        cwd=ROOT, capture_output=True, text=True, timeout=900, env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def record_of(out, student):
+    return json.loads((out / f"{student}.json").read_text())
+
+
+def scores(record):
+    return tuple(entry["score"] for entry in record["questions"].values())
+
+
+def edited(change):
+    record = handed_in({"closed": RIGHT, "open": RIGHT})
+    change(record["cells"])
+    return record
+
+
+def cell_of(cells, grade_id):
+    return next(cell for cell in cells if cell["metadata"].get("nbgrader", {}).get("grade_id") == grade_id)
+
+
+def more_points(cells):
+    cell_of(cells, "test_closed")["metadata"]["nbgrader"]["points"] = 1000
+    cell_of(cells, "test_closed")["source"] = "4"
+
+
+def stolen_id(cells):
+    cell_of(cells, "open")["source"] = "def softmax(logits): return 0\n"
+    cell_of(cells, "closed")["metadata"]["nbgrader"]["grade_id"] = "open"
+
+
+def doubled(cells):
+    cells.insert(0, {**cell_of(cells, "closed"), "source": ZERO})
+
+
+def old_format(record):
+    cells = [{**cell, "input": cell["source"]} for cell in record["cells"]]
+    for cell in cells:
+        del cell["source"]
+    return {"nbformat": 3, "nbformat_minor": 0, "metadata": {}, "worksheets": [{"cells": cells}]}
+
+
+# Notebooks that somebody, or a program, has changed; and what they are worth.
+CHANGED = {
+    "points-edited": (edited(more_points), (4, 4)),
+    "tests-deleted": (edited(lambda cells: cells.remove(cell_of(cells, "test_closed"))), (4, 4)),
+    "stolen-id": (edited(stolen_id), (0, 0)),
+    "doubled-id": (edited(doubled), (4, 4)),
+    "reordered": (edited(lambda cells: cells.reverse()), (4, 4)),
+    "cell-missing": (edited(lambda cells: cells.remove(cell_of(cells, "open"))), (4, 0)),
+    "cell-of-another-kind": (edited(lambda cells: cell_of(cells, "open").update(cell_type="markdown")), (4, 0)),
+    "source-as-lines": (edited(lambda cells: cell_of(cells, "open").update(source=RIGHT.splitlines(keepends=True))), (4, 4)),
+    "source-as-number": (edited(lambda cells: cell_of(cells, "open").update(source=4)), (4, 0)),
+    "metadata-broken": (edited(lambda cells: cell_of(cells, "open").update(metadata=[])), (4, 0)),
+    "id-as-list": (edited(lambda cells: cell_of(cells, "open")["metadata"]["nbgrader"].update(grade_id=["open"])), (4, 0)),
+    "kernel-changed": ({**edited(lambda cells: None), "metadata": {"kernelspec": {"name": "evil"}}, "nbformat": 99}, (4, 4)),
+    "setup-edited": (edited(lambda cells: cells.insert(0, {"cell_type": "code", "metadata": {}, "source": "torch = None\n1/0\n", "outputs": []})), (4, 4)),
+    "nbformat-3": (old_format(handed_in({"closed": RIGHT, "open": RIGHT})), (4, 4)),
+    "byte-order-mark": (b"\xef\xbb\xbf" + json.dumps(handed_in({"closed": RIGHT, "open": RIGHT})).encode(), (4, 4)),
+    "json-broken": (b'{"cells": [', (0, 0)),
+    "json-deep": (b"[" * 200_000, (0, 0)),
+    "json-list": (b"[]", (0, 0)),
+    "cells-no-list": (b'{"cells": 4}', (0, 0)),
+    "bytes": (bytes(range(256)), (0, 0)),
+    "no-bytes": (b"", (0, 0)),
+    "utf-16": (json.dumps(handed_in({})).encode("utf-16"), (0, 0)),
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def graded(tmp_path_factory):
+    """One class: made students, and all that is hostile between two honest ones; graded in one run."""
+    place, out = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
+    expected = {}
+    random.seed(5)
+    for number in range(200):
+        edits, worth = random.choice(MADE)
+        hand_in(place, f"made-{number:03}", handed_in(edits))
+        expected[f"made-{number:03}"] = worth
+    attacks = [("closed", name, text) for name, text in FORBIDDEN.items()]
+    attacks += [("open", name, text) for name, text in {**WORTHLESS, **SLOW}.items()]
+    for number, (grade_id, name, text) in enumerate(attacks):
+        student = f"x{number:03}-{grade_id}-{name}"
+        hand_in(place, student, handed_in({"closed": RIGHT, "open": RIGHT, grade_id: text}))
+        hand_in(place, f"{student}-then-honest", handed_in({"closed": RIGHT}))
+        expected |= {student: (0, 4) if grade_id == "closed" else (4, 0), f"{student}-then-honest": (4, 0)}
+    for name, text in HONEST.items():
+        hand_in(place, f"honest-{name}", handed_in({"closed": text, "open": HELPER + RIGHT}))
+        expected[f"honest-{name}"] = (4, 4)
+    for name, (record, worth) in CHANGED.items():
+        hand_in(place, f"changed-{name}", record)
+        expected[f"changed-{name}"] = worth
+    expected |= strange_folders(place)
+    done = grade(place, out, "--seconds", "1", "--seed", "only for this test", SECRET_TOKEN="not for students")
+    return place, out, expected, done
+
+
+def strange_folders(place):
+    """What is no notebook, and what has a strange name."""
+    (place / "empty").mkdir()
+    (place / "pipe").mkdir()
+    os.mkfifo(place / "pipe" / f"{NAME}.ipynb")
+    (place / "link").mkdir()
+    (place / "link" / f"{NAME}.ipynb").symlink_to(ROOT / "assignments" / NAME / f"{NAME}.ipynb")
+    (place / "linked-folder").symlink_to(place / "empty")
+    (place / "device").mkdir()
+    (place / "device" / f"{NAME}.ipynb").symlink_to("/dev/zero")
+    (place / "folder-as-file" / f"{NAME}.ipynb").mkdir(parents=True)
+    large = hand_in(place, "large", b"{}") / f"{NAME}.ipynb"
+    os.truncate(large, 2**33)
+    right = handed_in({"closed": RIGHT, "open": RIGHT})
+    names = [
+        "José Ñandú",
+        "a b'c\"d;e",
+        "line\nbreak",
+        "=1+1",
+        "-rf",
+        "é" * 120,
+        "<script>alert(1)</script>".replace("/", "⁄"),
+        "grades",
+        "feedback",
+    ]
+    for name in names:
+        hand_in(place, name, right)
+    odd = os.fsdecode(b"caf\xe9")
+    hand_in(place, odd, right)
+    several = hand_in(place, "several", b"{}")
+    (several / f"{NAME}.ipynb").rename(several / "draft.ipynb")
+    (several / "final").mkdir()
+    (several / "final" / "my work.ipynb").write_text(json.dumps(right))
+    nothing = dict.fromkeys(["empty", "pipe", "link", "linked-folder", "device", "folder-as-file", "large"], (0, 0))
+    return {**nothing, **dict.fromkeys([*names, odd, "several"], (4, 4))}
+
+
+def test_there_are_enough_attacks():
+    assert len(FORBIDDEN) + len(WORTHLESS) + len(SLOW) >= 60
+
+
+def test_everybody_gets_what_the_answers_are_worth_and_nobody_else_anything(graded):
+    _, out, expected, _ = graded
+    found = {}
+    for path in out.glob("*.json"):
+        record = json.loads(path.read_text())
+        found[record["student"]] = scores(record)
+    assert {name: (found.get(name), worth) for name, worth in expected.items() if found.get(name) != worth} == {}
+    assert set(found) == set(expected)
+
+
+def test_every_mark_that_was_not_given_has_its_reason(graded):
+    _, out, expected, _ = graded
+    for path in out.glob("*.json"):
+        for entry in json.loads(path.read_text())["questions"].values():
+            assert (entry["score"] == entry["max"]) == (entry["status"] == "correct")
+            assert entry["message"].strip() and len(entry["message"]) < 2500
+            assert set(entry) >= {"score", "max", "status", "message"}
+
+
+def test_what_is_forbidden_is_said_to_be_forbidden(graded):
+    _, out, expected, _ = graded
+    statuses = {
+        name: record_of(out, name)["questions"]["closed"]["status"]
+        for name in expected
+        if name[4:].startswith("-closed-") and not name.endswith("-then-honest")
+    }
+    assert len(statuses) == len(FORBIDDEN)
+    assert {name: status for name, status in statuses.items() if status != "forbidden"} == {}
+
+
+def test_what_never_ends_is_said_to_be_late(graded):
+    _, out, expected, _ = graded
+    for name in expected:
+        if name.partition("-open-")[2] in SLOW:
+            assert record_of(out, name)["questions"]["open"]["status"] == "timeout"
+
+
+def test_the_grade_book_has_a_line_for_everybody(graded):
+    _, out, expected, _ = graded
+    with open(out / "grades.csv", encoding="utf8", newline="") as file:
+        rows = {row["student"]: row for row in csv.DictReader(file)}
+    assert len(rows) == len(expected)
+    for name, worth in expected.items():
+        row = rows[name.encode("utf8", "backslashreplace").decode()]
+        assert (row["closed"], row["open"], row["score"], row["max"]) == (
+            str(worth[0]),
+            str(worth[1]),
+            str(sum(worth)),
+            "8",
+        )
+
+
+def test_canvas_gets_its_own_form(graded):
+    _, out, expected, _ = graded
+    with open(out / "canvas.csv", encoding="utf8", newline="") as file:
+        head, points, *rows = csv.reader(file)
+    assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Softmax and the likelihood"]
+    assert points[0].strip() == "Points Possible" and points[-1] == "8"
+    assert len(rows) == len(expected)
+
+
+def test_a_feedback_page_is_whole_harmless_and_says_where_to_read_on(graded):
+    _, out, expected, _ = graded
+    pages = {path.name: path.read_text() for path in (out / "feedback").glob("*.html")}
+    assert len(pages) == len(expected)
+    assert all("<script" not in page and "http" not in page and page.endswith("</html>\n") for page in pages.values())
+    wrong = next(name for name, worth in expected.items() if worth == (3, 4))
+    assert "Exponentials without a safe shift" in pages[f"{wrong}.html"]
+    assert "Read on: chapter stability" in pages[f"{wrong}.html"]
+
+
+def test_the_class_report_counts_misconceptions_and_names_equal_answers(graded):
+    _, out, expected, done = graded
+    page = (out / "report.html").read_text()
+    count = sum(worth == (3, 4) for worth in expected.values())
+    assert f"closed, {count} times: <strong>Exponentials without a safe shift" in page
+    assert "<svg" in page and "character for character" in page
+    assert "same answers: made-" in done.stdout
+
+
+def test_the_progress_is_shown_with_an_estimate(graded):
+    assert "about" in graded[3].stderr
+    assert f"] {len(graded[2]) - 7}/{len(graded[2]) - 7}," in graded[3].stderr
+
+
+def test_nothing_is_graded_twice_and_a_second_grading_gives_the_same_bytes(graded, tmp_path):
+    place, out, _, _ = graded
+    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.glob("*.json")}
+    grade(place, out, "--seconds", "1", "--seed", "only for this test")
+    assert before == {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.glob("*.json")}
+    few = tmp_path / "few"
+    few.mkdir()
+    for path in sorted(place.iterdir()):
+        if path.name.startswith(("made-00", "changed-", "honest-", "x04")) and not path.name.endswith("-then-honest"):
+            os.symlink(path, few / path.name) if False else hand_in(
+                few, path.name, next(path.glob("*.ipynb")).read_bytes()
+            )
+    grade(few, tmp_path / "again", "--seconds", "1", "--seed", "only for this test", "--workers", "1")
+    for path in (tmp_path / "again").glob("*.json"):
+        assert path.read_bytes() == before[path.name][0]
