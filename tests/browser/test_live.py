@@ -177,6 +177,14 @@ def test_page_and_python_see_each_others_changes(case, live):
         assert_right(case, root)
         assert_same_results()
         assert python("lab.state") != start
+        # The keys are the lab's, not the notebook's around it: there they would leave the cell, or cut it.
+        for key in ("ArrowDown", "ArrowLeft", "ArrowDown", "ArrowLeft"):
+            before = slider.input_value()
+            slider.press(key)
+            assert slider.input_value() != before
+        root.locator('[name="copy"]').press("x")
+        assert root.count() == 1
+        assert_same_results()
 
     # Python changes the page.
     for state in ({}, *case.states):

@@ -121,6 +121,18 @@ export function debounce(run, wait) {
 }
 
 /**
+ * Keep plain keys from what is around the element. A notebook takes them for commands: an arrow on a slider would leave
+ * the cell, a letter on a button cut or insert one.
+ * @param {HTMLElement} element
+ */
+export function keepKeys(element) {
+  element.addEventListener("keydown", (event) => {
+    const forNotebook = event.ctrlKey || event.metaKey || event.altKey || (event.shiftKey && event.key === "Enter");
+    if (!forNotebook) event.stopPropagation();
+  });
+}
+
+/**
  * Put text on the clipboard; where the browser refuses, the old way through a selection.
  * @param {string} text
  * @returns {Promise<boolean>} whether it is there

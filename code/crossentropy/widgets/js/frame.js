@@ -6,7 +6,7 @@
  *
  * State is the model's traits and nothing else: a view can be thrown away and built again at any moment.
  */
-import { copy, debounce, h, show, throttle } from "./dom.js";
+import { copy, debounce, h, keepKeys, show, throttle } from "./dom.js";
 
 /**
  * @typedef {Record<string, any>} State What the reader controls; the keys of the Python class's state traits.
@@ -343,6 +343,7 @@ function mount(lab, model, el) {
     live,
   );
 
+  keepKeys(panel);
   const paint = lab.build(ui);
   el.append(panel);
   update();

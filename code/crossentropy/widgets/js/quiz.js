@@ -1,6 +1,6 @@
 // @ts-check
 /** Quiz: predict before you look. What the reader answers is kept on this device, and nowhere else. */
-import { h } from "./dom.js";
+import { h, keepKeys } from "./dom.js";
 
 /**
  * @typedef {object} Question As in questions/<chapter>.toml.
@@ -132,12 +132,6 @@ function ask(question, k, answered) {
     answered(answer);
     judge(answer);
   });
-  form.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
-    // In JupyterLab, Enter in a field submits no form by itself.
-    if (event.key !== "Enter" || /** @type {HTMLElement} */ (event.target).getAttribute("type") !== "number") return;
-    event.preventDefault();
-    form.requestSubmit();
-  });
   // A verdict speaks of what was checked, not of what is being chosen now.
   form.addEventListener("input", () => say("", "", []));
   return {
@@ -210,6 +204,7 @@ function render({ model, el }) {
   if (!Object.keys(clean(questions, model.get("answers"))).length && Object.keys(kept).length) set(kept);
   update();
   model.on("change:answers", update);
+  keepKeys(panel);
   el.append(panel);
   el.classList.add("ce-lab");
   el.dataset.widget = "quiz";
