@@ -60,9 +60,9 @@ check: $(VENV)/.ready ## lint, format, types, spelling
 browser: $(VENV)/.ready ## find a Chromium for the tests, or install one
 	@echo "== Looking for a Chromium"
 	@python tests/browser/chromium.py || { \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && apt-get install -y -qq chromium; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then apt-get update -qq && { apt-get install -y -qq chromium-headless-shell || apt-get install -y -qq chromium; }; \
 	else playwright install chromium; fi; \
-	python tests/browser/chromium.py; } || { echo "No Chromium was found, and none could be installed: put chromium or google-chrome on PATH"; exit 1; }
+	python tests/browser/chromium.py; } || { echo "No Chromium was found, and none could be installed: put chromium-headless-shell, chromium or google-chrome on PATH"; exit 1; }
 
 serve: book ## show the built site on 127.0.0.1:8000
 	python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -14,6 +14,7 @@ from playwright.sync_api import sync_playwright
 SITE = Path(__file__).resolve().parent.parent / "_build" / "html"
 FRAME_MILLISECONDS = 16
 CLASSES = 10
+BROWSERS = ("chromium", "chromium-headless-shell")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
 GROW = """(root, count) => {
   const more = root.querySelector('[name="add-class"]');
@@ -48,7 +49,9 @@ def measure(repetitions: int = 5, inputs: int = 100) -> list[Ratio]:
         raise FileNotFoundError("the site is not built, or holds no lab: run `make book`")
     ratios = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = playwright.chromium.launch(
+            executable_path=next(filter(None, map(shutil.which, BROWSERS)), None), args=FLAGS
+        )
         for address in pages:
             page = browser.new_page()
             page.goto(address.as_uri())
