@@ -12,9 +12,9 @@ SITE = ROOT / "_build" / "html"
 
 @functools.cache
 def without_weight(path):
-    """The page at this path below the site without its formulas and figures, most of what a browser has to lay out."""
+    """The page at this path below the site without its formulas, figures, icons and search: most of a browser's work."""
     page = BeautifulSoup((SITE / path).read_bytes(), "html.parser")
-    for heavy in page.select(".katex, .ce-figure"):
+    for heavy in page.select(".katex, .ce-figure, script[src*=fontawesome], script[src*=search]"):
         heavy.decompose()
     return str(page)
 
@@ -27,7 +27,7 @@ class Visitor:
         self.contexts, self.complaints = [], []
 
     def open(self, url, *, width=1200, height=900, theme="light", touch=False, scripts=True, before="", light=False):
-        """The page at ``url``; ``before`` is JavaScript that runs first; ``light`` leaves formulas and figures away."""
+        """The page at ``url``; ``before`` is JavaScript that runs first; ``light``: see ``without_weight``."""
         context = self.browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=theme,
