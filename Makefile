@@ -14,7 +14,7 @@ WORKERS := -n logical --maxprocesses 4
 # One code path for one result: the chapters' numbers must not depend on how many cores there are.
 export PYTHONHASHSEED := 0
 
-.PHONY: help book notebooks widgets test browser check serve lab bench linkcheck lock clean
+.PHONY: help book notebooks widgets figures test browser check serve lab bench linkcheck pdf zip lock clean
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -43,6 +43,10 @@ notebooks: $(VENV)/.ready ## make chapters/*.ipynb from chapters/*.md, executed
 widgets: node_modules/.ready ## bundle the labs' JavaScript into code/crossentropy/widgets/static
 	@echo "== Bundling the labs"
 	node code/crossentropy/widgets/js/build.mjs code/crossentropy/widgets/static
+
+figures: browser ## write every figure for slides into _build/figures: SVG and PNG, light and dark
+	@echo "== Writing the figures"
+	python theme/figures.py _build/figures "$$(python tests/browser/chromium.py)"
 
 test: check book browser ## everything: check, the package, every notebook by nbval, the built site and the labs in a browser
 	@echo "== Testing the package, the notebooks' sources and the site"
@@ -75,6 +79,17 @@ bench: $(VENV)/.ready ## measure speed and memory, as ratios taken in one run
 
 linkcheck: $(VENV)/.ready node_modules/.ready ## try every outer link (needs the network)
 	jupyter-book build . --builder linkcheck
+
+pdf: book browser ## print the whole book into _build/paper
+	@echo "== Printing the book"
+	python theme/paper.py
+	@echo "== The book is at file://$(CURDIR)/_build/paper/cross-entropy-loss.pdf"
+
+zip: book ## pack the site, to be read offline, into _build/paper
+	@echo "== Packing the site"
+	@mkdir -p _build/paper
+	python -c "import shutil; shutil.make_archive('_build/paper/cross-entropy-loss', 'zip', '_build/html')"
+	@echo "== The site is in _build/paper/cross-entropy-loss.zip; unpack it and open index.html"
 
 lock: ## pin requirements.txt anew from requirements.in, in a venv of its own
 	rm -rf _build/lock

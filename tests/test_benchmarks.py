@@ -25,6 +25,8 @@ def run(load, monkeypatch, tmp_path):
     module = load("benchmarks.run")
     monkeypatch.setattr(module, "ROOT", tmp_path)
     monkeypatch.setattr(module, "RESULTS", tmp_path / "bench" / "results.json")
+    monkeypatch.setattr(module.page, "MEASURED", tmp_path / "measured.json")
+    monkeypatch.setattr(module.page, "PAGE", tmp_path / "benchmarks.md")
     return module
 
 
@@ -58,6 +60,30 @@ def test_a_missed_promise_is_printed_written_and_fails_the_run(run, load, monkey
     assert run.main(["ngram"]) == code
     assert f"{word} " in capsys.readouterr().out
     assert json.loads(run.RESULTS.read_text())["ngram"][0]["median"] == sample
+    assert f"| A against b | {sample:.0f} | one run |" in run.page.PAGE.read_text()
+
+
+def test_the_books_page_of_benchmarks_is_what_was_measured(load):
+    page = load("benchmarks.page")
+    assert page.PAGE.read_text(encoding="utf8") == page.render(json.loads(page.MEASURED.read_text(encoding="utf8")))
+
+
+def test_measuring_one_topic_keeps_the_others(run, load, monkeypatch):
+    for topic, sample in (("labs", 2.0), ("ngram", 3.0)):
+        ratio = load("benchmarks.ratio").Ratio(topic, (sample, sample + 1))
+        monkeypatch.setattr(run.importlib, "import_module", lambda name, ratio=ratio: SimpleNamespace(measure=lambda: [ratio]))
+        run.main([topic])
+    text = run.page.PAGE.read_text()
+    assert "| Labs | 2.5 | 2 to 3 |" in text and "| Ngram | 3.5 | 3 to 4 |" in text
+
+
+def test_the_stock_site_differs_in_what_is_ours_alone(load):
+    site = load("benchmarks.site")
+    config = site.yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
+    stock = site.stock(config)
+    assert {**stock, "sphinx": 0} == {**config, "sphinx": 0}
+    assert "local_extensions" not in stock["sphinx"] and "katex" not in str(stock["sphinx"])
+    assert stock["sphinx"]["config"].items() <= config["sphinx"]["config"].items()
 
 
 def test_an_unknown_benchmark_is_named(run, capsys):

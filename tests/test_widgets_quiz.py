@@ -5,6 +5,7 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 
 import pytest
 import torch
@@ -14,18 +15,22 @@ from torch.nn import functional as F
 import crossentropy.widgets.quiz as quiz
 from crossentropy.binary import sigmoid
 from crossentropy.gradient import logit_gradient
-from crossentropy.information import cross_entropy, entropy, perplexity, surprise
+from crossentropy.information import cross_entropy, entropy, kl_divergence, perplexity, surprise
 from crossentropy.interfaces import trapped_range
 from crossentropy.likelihood import cost
-from crossentropy.ngram import build_ngrams, floor
+from crossentropy.ngram import build_ngrams, floor, load_sonnet
 from crossentropy.softmax import softmax
 from crossentropy.stability import capped_cross_entropy, overflow_threshold
 from crossentropy.widgets import Quiz
 from javascript import ROOT, WIDGETS, node
 from notebooks import Book
 
-CHAPTERS = [page.name for page in Book(ROOT).notebooks if page.name != "takeaways"]
-ASKED = [(chapter, question) for chapter in CHAPTERS for question in quiz.load_questions(chapter)]
+CHAPTERS = [page.name for page in Book(ROOT).notebooks if page.number]
+PARTS = ["predict", "exercise"]
+ASKED = [
+    (chapter, question) for chapter in CHAPTERS for part in PARTS for question in quiz.load_questions(chapter, part)
+]
+DERIVED = [(chapter, question) for chapter, question in ASKED if question["kind"] == "order"]
 FEWEST = 3
 
 every_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
@@ -158,6 +163,97 @@ EXPECTED = {
     ("likelihood", "stuck"): lambda: [0.7],
     ("softmax", "newcomer"): lambda: [1.0],
 }
+
+
+def lines_of_sum():
+    """Six samples with the same features, of the classes 0, 0, 0, 1, 1, 2."""
+    p, counts, m = softmax(BOOK), real(3, 2, 1), 6
+    c = torch.tensor([0, 0, 0, 1, 1, 2])
+    y = F.one_hot(c, 3).double()
+    return [
+        -p[c].log().mean(),
+        -(y * p.log()).sum(dim=1).mean(),
+        -(y * p.log()).sum(dim=0).sum() / m,
+        -(counts / m * p.log()).sum(),
+        cross_entropy(counts / m, p),
+        -p.log().sum(),
+        -p[c].sum().log() / m,
+    ]
+
+
+def lines_of_trap():
+    k, p = 3, real(1, 0, 0)
+    return [
+        -torch.log_softmax(p, 0)[0],
+        p.exp().sum().log() - p[0],
+        (p[0].exp() + (k - 1) * p[1].exp()).log() - 1,
+        (p[0].exp() + k - 1).log() - p[0].exp().log(),
+        (1 + (k - 1) / p[0].exp()).log(),
+        -p[0].log(),
+        (p[0].exp() + (k - 1) * p[1]).log() - 1,
+    ]
+
+
+def lines_of_floor():
+    """The sonnet, by a model that guesses: p is uniform. The two lines that follow the inequality are equal to the floor."""
+    ngrams = build_ngrams(load_sonnet().split())
+    after = {}
+    for context, word in ngrams:
+        after.setdefault(tuple(context), []).append(word)
+    shares = [real(*Counter(words).values()) / len(words) for words in after.values()]
+    weights = [len(words) / len(ngrams) for words in after.values()]
+    loss, lowest = math.log(97), floor(ngrams)
+    mean = [
+        sum(w * h for w, h in zip(weights, values, strict=True))
+        for values in ([loss] * len(after), map(entropy, shares))
+    ]
+    excess = sum(w * (loss - entropy(p)) for w, p in zip(weights, shares, strict=True))
+    at_113 = math.log(2) / 113
+    return [loss, mean[0], mean[1] + excess, mean[1], 4 * at_113, loss * len(after), 2 * at_113], lowest
+
+
+# By chapter: the value of the first line, then of every line in the order of the file. All that stand are equal, wrong ones are not.
+Z, P, Q, SHIFT = BOOK, real(0.5, 0.3, 0.2), real(0.1, 0.2, 0.7), 0.7
+E, M = Z.exp(), Z.max()
+LINES = {
+    "softmax": lambda: [
+        (Z + SHIFT).exp() / (Z + SHIFT).exp().sum(),
+        math.exp(SHIFT) * E / (math.exp(SHIFT) * E).sum(),
+        math.exp(SHIFT) * E / (math.exp(SHIFT) * E.sum()),
+        E / E.sum(),
+        softmax(Z),
+        (math.exp(SHIFT) + E) / (math.exp(SHIFT) + E).sum(),
+        E / (math.exp(SHIFT) * E.sum()),
+    ],
+    "likelihood": lines_of_sum,
+    "information": lambda: [
+        -(P * Q.log()).sum(),
+        -(P * (P * Q / P).log()).sum(),
+        -(P * P.log()).sum() - (P * (Q / P).log()).sum(),
+        -(P * P.log()).sum() + (P * (P / Q).log()).sum(),
+        entropy(P) + kl_divergence(P, Q),
+        -(P * P.log() * (Q / P).log()).sum(),
+        entropy(P) + kl_divergence(Q, P),
+    ],
+    "binary": lambda: [
+        softmax(torch.stack([0 * Z, Z]), dim=0)[1],
+        E / (1 + E),
+        1 / ((-Z).exp() + 1),
+        sigmoid(Z),
+        E / (0 + E),
+        E / ((-Z).exp() + E),
+    ],
+    "interfaces": lines_of_trap,
+    "stability": lambda: [
+        (E[1] / E.sum()).log(),
+        Z[1] - E.sum().log(),
+        Z[1] - (M.exp() * (Z - M).exp().sum()).log(),
+        Z[1] - M - (Z - M).exp().sum().log(),
+        Z[1] - M - (1 + (Z[1:] - M).exp().sum()).log(),
+        Z[1] - (Z - M).exp().sum().log(),
+        Z[1] - M - (Z - M).sum(),
+    ],
+}
 GIVEN = [*BOOK.tolist(), 0.1, 1.5, 0.818]
 
 
@@ -169,11 +265,59 @@ def test_every_chapter_asks_at_least_three(chapter):
 
 
 def test_each_kind_of_question_is_asked():
-    assert {question["kind"] for _, question in ASKED} == {"one", "several", "number"}
+    assert {question["kind"] for _, question in ASKED} == {"one", "several", "number", "order"}
+
+
+@every_chapter
+def test_every_chapter_has_a_derivation_among_its_exercises(chapter):
+    assert [question["kind"] for question in quiz.load_questions(chapter, "exercise")].count("order") >= 1
+    page = Book(ROOT).pages[chapter]
+    text = page.path.read_text()
+    assert text.count(f'Quiz("{chapter}", part="exercise")') == 1
+    assert text.index("## Exercises") < text.index(f'Quiz("{chapter}", part="exercise")')
+
+
+@pytest.mark.parametrize(("chapter", "question"), DERIVED, ids=[chapter for chapter, _ in DERIVED])
+def test_the_lines_of_a_derivation_tell_nothing_of_their_order(chapter, question):
+    chain = [line["text"] for line in question["line"] if "never" not in line]
+    assert [text for text in quiz.offered(question) if text in chain] != chain
+    assert sorted(quiz.offered(question)) == sorted(line["text"] for line in question["line"])
+    # A line that is wrong comes last in the file: the places of those that stand are 0, 1, 2, ...
+    assert ["never" in line for line in question["line"]] == sorted("never" in line for line in question["line"])
+
+
+@pytest.mark.parametrize("chapter", LINES)
+def test_lines_that_stand_are_equal_and_wrong_ones_are_not(chapter):
+    (question,) = quiz.load_questions(chapter, "exercise")
+    first, *values = LINES[chapter]()
+    for line, value in zip(question["line"], values, strict=True):
+        assert torch.allclose(value.expand_as(first), first) != ("never" in line), line["text"]
+
+
+def test_the_lines_of_the_gradient_are_the_loss_and_then_its_slope():
+    z = BOOK.clone().requires_grad_()
+    c, y, p = 1, real(0, 1, 0), softmax(BOOK)
+    loss = -softmax(z)[c].log()
+    (slope,) = torch.autograd.grad(loss, z)
+    (question,) = quiz.load_questions("gradient", "exercise")
+    values = [z.exp().sum().log() - z[c], E / E.sum() - y, p - y, p - y, z.sum() - z[c], y - p]
+    for line, value in zip(question["line"], values, strict=True):
+        expected = loss if line["text"].startswith("`J") else slope
+        assert torch.allclose(value, expected) != ("never" in line), line["text"]
+
+
+def test_the_lines_of_the_floor_are_the_loss_and_then_its_bound():
+    (question,) = quiz.load_questions("ngram", "exercise")
+    (loss, *values), lowest = lines_of_floor()
+    bounded = False
+    for line, value in zip(question["line"], values, strict=True):
+        bounded |= line["text"].startswith("`≥")
+        expected = lowest if bounded else loss
+        assert math.isclose(value, expected) != ("never" in line), line["text"]
 
 
 def test_no_file_of_questions_is_left_over():
-    assert sorted(path.stem for path in quiz.QUESTIONS.iterdir()) == sorted(CHAPTERS)
+    assert sorted(path.stem for path in quiz.QUESTIONS.iterdir()) == sorted([*CHAPTERS, "inventory"])
 
 
 @every_chapter
@@ -186,8 +330,16 @@ def test_the_chapter_asks_before_its_last_cell_and_once(chapter):
 
 @every_question
 def test_a_question_is_complete(chapter, question):
-    common = {"name", "kind", "text", "feedback"}
-    if question["kind"] == "number":
+    common = {"name", "kind", "text", "feedback"} | ({"part"} if "part" in question else set())
+    if question["kind"] == "order":
+        assert question.keys() == common | {"start", "line"}
+        for k, line in enumerate(question["line"]):
+            assert line.keys() == (
+                {"text", "never"} if "never" in line else {"text", "because"} | ({"early"} if k else set())
+            )
+        assert sum("never" not in line for line in question["line"]) >= 3
+        assert sum("never" in line for line in question["line"]) >= 1
+    elif question["kind"] == "number":
         allowed = common | {"answer", "tolerance", "otherwise", "mistake"}
         assert allowed <= question.keys() <= allowed | {"unit"}
         assert question["tolerance"] > 0
@@ -204,6 +356,8 @@ def test_a_question_is_complete(chapter, question):
 def test_every_wrong_answer_has_a_sentence_of_its_own(chapter, question):
     if question["kind"] == "number":
         said = [question["otherwise"], *(mistake["feedback"] for mistake in question["mistake"])]
+    elif question["kind"] == "order":
+        said = [said for line in question["line"] for key, said in line.items() if key != "text"]
     else:
         rights = [option for option in question["option"] if option.get("right")]
         assert len(rights) == 1 if question["kind"] == "one" else 1 <= len(rights) < len(question["option"])
@@ -241,6 +395,7 @@ def test_every_expected_number_is_what_the_package_computes(chapter, question):
 def test_every_number_in_a_sentence_is_given_or_computed(chapter, question):
     known = [*GIVEN, *EXPECTED.get((chapter, question["name"]), list)()]
     texts = [question["text"], question["feedback"], question.get("otherwise", "")]
+    texts += [said for line in question.get("line", []) for said in line.values()]
     texts += [entry.get("feedback", "") for entry in [*question.get("option", []), *question.get("mistake", [])]]
     for number in re.findall(r"\d+\.\d+(?!\d*e)", " ".join(texts)):
         decimals = len(number.partition(".")[2])
@@ -284,7 +439,23 @@ def test_what_the_choices_take_for_granted():
 def rightly(question):
     if question["kind"] == "number":
         return question["answer"]
+    if question["kind"] == "order":
+        return [k for k, line in enumerate(question["line"]) if "never" not in line]
     return [k for k, option in enumerate(question["option"]) if option.get("right")]
+
+
+@every_chapter
+def test_a_derivation_is_right_in_its_order_alone(chapter):
+    (question,) = quiz.load_questions(chapter, "exercise")
+    lab, whole = Quiz(chapter, part="exercise"), rightly(question)
+    for answer in (whole[:-1], whole[::-1], [*whole, len(whole)], [len(whole)]):
+        lab.answers = {question["name"]: answer}
+        assert (lab.answers, lab.right) == ({question["name"]: answer}, [])
+    lab.answers = {question["name"]: whole}
+    assert lab.right == [question["name"]]
+    assert eval(repr(lab)).answers == lab.answers
+    assert question["start"] in lab.to_text()
+    assert "because" not in lab.to_text()
 
 
 @every_chapter
@@ -339,6 +510,10 @@ def test_answers_that_fit_no_question_are_refused(answers, error, message):
 def test_a_chapter_without_questions_is_refused():
     with pytest.raises(ValueError, match=r"chapter must be one of binary, .*, stability; got 'softmin'"):
         Quiz("softmin")
+    with pytest.raises(ValueError, match=r"part must be 'predict' or 'exercise' or .*, got 'later'"):
+        Quiz("softmax", part="later")
+    with pytest.raises(ValueError, match="part must be exercise or predict for the chapter softmax; got 'before'"):
+        Quiz("softmax", part="before")
 
 
 @every_chapter
@@ -365,7 +540,7 @@ def test_the_package_ships_the_questions():
 
 
 def test_the_bundle_stays_small():
-    assert len(gzip.compress((WIDGETS / "static" / "quiz.js").read_bytes())) < 4000
+    assert len(gzip.compress((WIDGETS / "static" / "quiz.js").read_bytes())) < 5000
 
 
 # The page's code judges as Python does.
@@ -389,6 +564,10 @@ def every_answer(question):
         near = [(question["answer"], question["tolerance"])]
         near += [(mistake["value"], mistake["tolerance"]) for mistake in question["mistake"]]
         return [value + shift * tolerance for value, tolerance in near for shift in (-1.01, -0.99, 0, 0.99, 1.01)]
+    if question["kind"] == "order":
+        whole = rightly(question)
+        prefixes = [whole[:size] for size in range(len(whole) + 1)]
+        return [[*laid, k] for laid in prefixes for k in range(len(question["line"])) if k not in laid]
     places = range(len(question["option"]))
     most = 1 if question["kind"] == "one" else len(places)
     return [list(chosen) for size in range(1, most + 1) for chosen in itertools.combinations(places, size)]
@@ -401,6 +580,11 @@ def test_the_page_judges_every_answer_as_python_does():
         assert judged["feedback"]
         if judged["right"]:
             assert judged["feedback"] == [question["feedback"]]
+        elif question["kind"] == "order":
+            line, last = question["line"][answer[-1]], answer[-1]
+            follows = answer == rightly(question)[: len(answer)]
+            assert judged.get("partly", False) is follows
+            assert judged["feedback"] == [line["because"] if follows else line.get("never") or line["early"]], last
         elif question["kind"] == "number":
             near = [m["feedback"] for m in question["mistake"] if abs(answer - m["value"]) <= m["tolerance"]]
             assert judged["feedback"] == (near or [question["otherwise"]])

@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,32 @@ from sphinxcontrib.bibtex.plugin import register_plugin
 from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
+import fonts
+import pages
+from crossentropy.widgets import inventory
+
 LOGGER = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parent.parent
 KATEX = ROOT / "node_modules" / "katex" / "dist"
 LABS = ROOT / "code" / "crossentropy" / "widgets" / "static"
 CACHES = ROOT / "_build" / ".jupyter_cache"
+
+# Nothing but what comes with the page. KaTeX and matplotlib place things by style attributes; no script stands in a page.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self'; "
+    "form-action 'self'; base-uri 'none'"
+)
+# What of _static the pages name; Sphinx's search needs its own five.
+STATIC = {"book.css", "book.js", "icon.svg", "fonts", "katex", "labs", "previews", "documentation_options.js", "doctools.js", "sphinx_highlight.js", "language_data.js", "searchtools.js"}  # fmt: skip
+UNLISTED = {"search", "404", "genindex"}
+# What a link of the theme leads to, by a part of its address.
+ELSEWHERE = {
+    "mybinder.org": "Run on Binder",
+    "colab.research": "Run on Colab",
+    ".ipynb": "Download the notebook",
+    ".md": "Source text",
+}
 
 
 @dataclasses.dataclass
@@ -48,9 +69,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", copy_katex)
     app.connect("builder-inited", copy_labs)
-    app.connect("html-page-context", add_labs)
-    app.connect("html-page-context", drop_scripts, priority=900)
+    app.connect("builder-inited", write_inventory)
+    # After the theme, whose layout ours replaces.
+    app.connect("html-page-context", complete_page, priority=900)
     app.connect("build-finished", offer_sibling_notebooks)
+    app.connect("build-finished", finish_site)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -66,6 +89,8 @@ def configure(app: Sphinx, config: Config) -> None:
     sphinxcontrib.katex.KaTeXServer.start_server_process = staticmethod(start_maths_server)
     myst_nb.core.render.coalesce_streams = lambda outputs: inline_figures(join_streams(outputs))
     config["katex_css_path"] = "katex/katex.min.css"
+    config["templates_path"] = [*config["templates_path"], str(ROOT / "theme" / "templates")]
+    config["html_additional_pages"] = {**config["html_additional_pages"], "404": "404.html"}
     config["html_static_path"] = [*config["html_static_path"], str(ROOT / "theme" / "static")]
     config["html_css_files"] = [*config["html_css_files"], "book.css"]
 
@@ -136,12 +161,10 @@ def execution_cache() -> Path:
 def copy_katex(app: Sphinx) -> None:
     """The stylesheet and the fonts that it names; woff2 alone, which every browser that runs the site reads."""
     target = Path(app.outdir) / "_static" / "katex"
-    (target / "fonts").mkdir(parents=True, exist_ok=True)
+    target.mkdir(parents=True, exist_ok=True)
     css = (KATEX / "katex.min.css").read_text()
     css = re.sub(r",url\([^)]+\.(?:woff|ttf)\) format\(\"[a-z]+\"\)", "", css)
     (target / "katex.min.css").write_text(css)
-    for font in (KATEX / "fonts").glob("*.woff2"):
-        shutil.copy2(font, target / "fonts")
 
 
 def copy_labs(app: Sphinx) -> None:
@@ -153,24 +176,110 @@ def copy_labs(app: Sphinx) -> None:
             shutil.copy2(LABS / name, target)
 
 
-def add_labs(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    if 'class="ce-lab"' in context.get("body", ""):
-        app.add_js_file("labs/labs.js", loading_method="defer")
+def write_inventory(app: Sphinx) -> None:
+    """The concept inventory as files for learning platforms, which its page offers."""
+    if app.builder.format == "html":
+        inventory.write_files(Path(app.outdir) / "_static" / "inventory")
+
+
+def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """What our layout needs to know of a page, and the page's body, mended."""
+    article = pages.mend(context.get("body", ""), glossary_for(app, pagename))
+    context["body"], context["description"] = article.html, article.description or app.config.project
+    context["content_security_policy"] = CONTENT_SECURITY_POLICY
+    context["canonical"] = bool(app.config.html_baseurl) and pagename not in UNLISTED
+    context["contents"] = contents(context)
+    context["elsewhere"] = [*elsewhere(context.get("header_buttons", []))] if doctree is not None else []
+    context["repository"] = app.config.html_theme_options.get("repository_url", "")
+    # Of all that the theme and the extensions would add, these alone do something.
+    has_lab = 'class="ce-lab"' in article.html
+    if has_lab:
+        # Before the first paint: a lab that starts later would push aside what is being read.
+        app.add_js_file("labs/labs.js", loading_method="defer", blocking="render")
         app.add_css_file("labs/labs.css")
+    wanted = {"book.css", *(["labs/labs.css"] if has_lab else []), *(["katex/katex.min.css"] if "katex" in article.html else [])}
+    # By name, or a page without labs would inherit them from the page written before it.
+    context["css_files"] = [file for file in context["css_files"] if str(file.filename).removeprefix("_static/") in wanted]
+    context["script_files"] = [file for file in context["script_files"] if has_lab and str(file.filename).endswith("labs/labs.js")]
+    previews = Path(app.outdir) / "_static" / "previews"
+    previews.mkdir(parents=True, exist_ok=True)
+    name = pagename.rpartition("/")[2]
+    (previews / f"{name}.js").write_text(pages.preview_script(name, article.previews), encoding="utf8")
 
 
-def drop_scripts(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
-    """sphinx-thebe declares THEBE_JS_URL twice, a SyntaxError on every page; the book has no live cells in the site.
+def glossary_for(app: Sphinx, pagename: str) -> dict[str, str]:
+    """Each term of the glossary, in lower case, with its address relative to the page."""
+    terms = [entry for entry in app.env.get_domain("std").get_objects() if entry[2] == "term"]
+    return {
+        name.lower(): f"{app.builder.get_relative_uri(pagename, docname)}#{anchor}"
+        for name, _, _, docname, anchor, _ in terms
+        if docname != pagename
+    }
 
-    The widgets' state, of a kernel that has ended, would put the code of each lab into the page once more.
-    """
-    context["script_files"] = [s for s in context["script_files"] if not _is_useless(s)]
-    context["css_files"] = [s for s in context["css_files"] if "thebe" not in str(s.filename)]
+
+def contents(context: dict[str, Any]) -> str:
+    """The table of contents, with the sections of the page that is shown."""
+    tree = context["toctree"](maxdepth=1, collapse=True, includehidden=True, titles_only=True) if "toctree" in context else ""
+    # A caption is no heading: it would stand before the first one, out of order.
+    tree = re.sub(r'<p [^>]*class="caption"[^>]*>', '<p class="caption">', str(tree or ""))
+    sections = re.fullmatch(r"\s*<ul>\s*<li><a[^>]*>.*?</a>(.*)</li>\s*</ul>\s*", str(context.get("toc", "")), re.DOTALL)
+    nested = re.sub(r"<ul>(?:(?!<ul>).)*?</ul>", "", sections[1].strip()[4:], flags=re.DOTALL) if sections and sections[1].strip() else ""
+    here = re.compile(r'<a class="current reference internal" href="#">(.*?)</a>', re.DOTALL)
+    return here.sub(
+        lambda match: f'<a class="current" aria-current="page" href="#">{match[1]}</a>{nested and "<ul>" + nested}', tree
+    )
 
 
-def _is_useless(script: Any) -> bool:
-    text = f"{script.filename} {script.attributes.get('body', '')}".lower()
-    return script.attributes.get("type") == "application/vnd.jupyter.widget-state+json" or "thebe" in text
+def elsewhere(buttons: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The theme's buttons that are links, by what they lead to."""
+    for button in buttons:
+        yield from elsewhere(button.get("buttons", []))
+        for part, text in ELSEWHERE.items():
+            if button["type"] == "link" and part in button["url"]:
+                yield {"url": button["url"], "text": text, "download": "_sources" in button["url"]}
+                break
+
+
+def finish_site(app: Sphinx, exception: Exception | None) -> None:
+    """What is made of all pages together."""
+    if exception is not None or app.builder.format != "html":
+        return
+    site = Path(app.outdir)
+    root = app.config.root_doc
+    write_sitemap(site, app.config.html_baseurl, sorted(app.env.found_docs))
+    (site / "index.html").write_text(
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{app.config.html_title}</title>\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{CONTENT_SECURITY_POLICY}">\n'
+        f'<meta name="description" content="{app.config.html_title}: to the first page">\n'
+        f'<meta http-equiv="Refresh" content="0; url={root}.html">\n'
+        f'<link rel="icon" href="_static/icon.svg" type="image/svg+xml">\n<link rel="canonical" href="{app.config.html_baseurl}{root}.html">\n'
+        f'</head>\n<body>\n<main><h1>{app.config.html_title}</h1><p><a href="{root}.html">To the first page</a></p></main>\n</body>\n</html>\n',
+        encoding="utf8",
+    )
+    prune(site / "_static")
+    fonts.subset(site)
+
+
+def write_sitemap(site: Path, address: str, docnames: list[str]) -> None:
+    """No dates: a build of the same text gives the same file."""
+    urls = "".join(f"  <url><loc>{address}{name}.html</loc></url>\n" for name in docnames)
+    (site / "sitemap.xml").write_text(
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n{urls}</urlset>\n',
+        encoding="utf8",
+    )
+    (site / "robots.txt").write_text(f"User-agent: *\nAllow: /\nSitemap: {address}sitemap.xml\n", encoding="utf8")
+
+
+def prune(static: Path) -> None:
+    """Nothing that no page names: the theme brings megabytes of icons, scripts and translations."""
+    for entry in static.iterdir():
+        if entry.name in STATIC:
+            continue
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
 
 
 def offer_sibling_notebooks(app: Sphinx, exception: Exception | None) -> None:

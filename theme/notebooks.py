@@ -504,7 +504,11 @@ class Converter:
                 if self._is_local(match["href"]):
                     seen[1] += 1
                     return self._local_link(words, match["href"], here)
-                return f"[{words}]({match['href']})"
+                scheme, _, rest = match["href"].partition(":")
+                if scheme == "lab":
+                    # The notebook beside it holds the lab; only the page's address holds a state.
+                    return self._page_link(words, rest.partition("#")[0], here)
+                return words if scheme == "made" else f"[{words}]({match['href']})"
             return match[0]
 
         return INLINE.sub(replace, text)

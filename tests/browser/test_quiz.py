@@ -5,11 +5,14 @@ import re
 
 import pytest
 
-from crossentropy.widgets.quiz import is_right, load_questions
+from crossentropy.widgets.inventory import to_moodle
+from crossentropy.widgets.quiz import is_right, load_questions, offered
 from javascript import ROOT
 
 AXE = (ROOT / "node_modules" / "axe-core" / "axe.min.js").read_text()
-CHAPTERS = sorted(path.stem for path in (ROOT / "code/crossentropy/widgets/questions").glob("*.toml"))
+CHAPTERS = sorted(
+    path.stem for path in (ROOT / "code/crossentropy/widgets/questions").glob("*.toml") if path.stem != "inventory"
+)
 SCHEMES = ["http", "file"]
 # For our own keys alone: the theme keeps its mode there, and would complain.
 NO_STORE = """
@@ -28,9 +31,9 @@ every_chapter = pytest.mark.parametrize("chapter", CHAPTERS)
 def open_quiz(visitor, origins):
     def open_quiz(chapter="softmax", scheme="http", **options):
         page = visitor.open(f"{origins[scheme]}/chapters/{chapter}.html", **options)
-        root = page.locator('[data-widget="quiz"]')
+        root = page.locator('[data-widget="quiz"]').first
         if options.get("scripts", True):
-            page.locator('[data-widget="quiz"][data-ready="true"]').wait_for()
+            page.locator('[data-widget="quiz"][data-ready="true"]').first.wait_for()
         return page, root
 
     return open_quiz
@@ -39,8 +42,8 @@ def open_quiz(visitor, origins):
 def again(page):
     """The same page, loaded once more on the same device."""
     page.reload(wait_until="domcontentloaded")
-    page.locator('[data-widget="quiz"][data-ready="true"]').wait_for()
-    return page.locator('[data-widget="quiz"]')
+    page.locator('[data-widget="quiz"][data-ready="true"]').first.wait_for()
+    return page.locator('[data-widget="quiz"]').first
 
 
 def give(root, question, answer):
@@ -155,7 +158,7 @@ def test_each_chapter_keeps_its_own(open_quiz, origins):
     number = asked(root, "number")
     give(root, number, number["answer"])
     page.goto(f"{origins['http']}/chapters/stability.html", wait_until="domcontentloaded")
-    other = page.locator('[data-widget="quiz"][data-ready="true"]')
+    other = page.locator('[data-widget="quiz"][data-ready="true"]').first
     other.wait_for()
     assert count(other) == 0
     other.locator('[name="forget"]').click(force=True)
@@ -320,3 +323,169 @@ def test_paper_and_readers_without_script_get_the_questions(chapter, scripts, op
         assert plain(question["feedback"]) not in item
         for option in question.get("option", []):
             assert re.search(rf"^{re.escape(plain(option['text']))}$", item, re.MULTILINE)
+
+
+# The derivations, among the exercises: the second quiz of a chapter.
+
+
+@pytest.fixture
+def open_derivation(visitor, origins):
+    def open_derivation(chapter="softmax", **options):
+        page = visitor.open(f"{origins['http']}/chapters/{chapter}.html", **options)
+        page.locator('[data-widget="quiz"][data-ready="true"]').nth(1).wait_for()
+        return page, page.locator('[data-widget="quiz"]').nth(1)
+
+    return open_derivation
+
+
+def derivation(chapter="softmax"):
+    """The derivation, and the places of the lines that stand and of those that never do."""
+    question = next(question for question in load_questions(chapter, "exercise") if question["kind"] == "order")
+    chain = [k for k, line in enumerate(question["line"]) if "never" not in line]
+    return question, chain, [k for k in range(len(question["line"])) if k not in chain]
+
+
+def lay(root, question, k):
+    root.locator(f'input[name="{question["name"]}"][data-index="{k}"]').check()
+    check(root, question).click()
+
+
+def standing(root):
+    return root.locator(".ce-derivation > li > span:first-child").all_text_contents()
+
+
+@every_chapter
+def test_a_derivation_is_laid_line_by_line(chapter, open_derivation):
+    page, root = open_derivation(chapter, light=True)
+    question, chain, never = derivation(chapter)
+    lines = question["line"]
+    inputs = root.locator(f'input[name="{question["name"]}"]')
+    assert root.locator(".ce-option:not([hidden])").all_text_contents() == [plain(text) for text in offered(question)]
+    for done, k in enumerate(chain):
+        # What cannot stand yet, and what never can, is told why, and stays to be chosen.
+        for early in [*chain[done + 1 :], *never]:
+            lay(root, question, early)
+            said = lines[early].get("never") or lines[early]["early"]
+            assert verdict(root, question) == ("wrong", f"✗ Not yet. {plain(said)}")
+            assert len(standing(root)) == done + 1
+        lay(root, question, k)
+        assert standing(root) == [
+            plain(text) for text in (question["start"], *(lines[j]["text"] for j in chain[: done + 1]))
+        ]
+        assert inputs.and_(page.locator(f'[data-index="{k}"]')).is_hidden()
+        if k != chain[-1]:
+            assert verdict(root, question) == ("partly", f"✓ It follows. {plain(lines[k]['because'])}")
+            assert count(root) == 0
+    assert verdict(root, question) == ("right", f"✓ Right. {plain(question['feedback'])}")
+    assert count(root) == 1
+    assert root.locator(".ce-derivation .ce-hint").all_text_contents() == [plain(lines[k]["because"]) for k in chain]
+
+
+def test_a_derivation_is_kept_and_begun_anew(open_derivation):
+    page, root = open_derivation()
+    question, chain, never = derivation()
+    for k in (chain[0], chain[1], never[0]):
+        lay(root, question, k)
+    before, lines = verdict(root, question), standing(root)
+    again(page)
+    assert (verdict(root, question), standing(root)) == (before, lines)
+    assert root.locator("input:checked").get_attribute("data-index") == str(never[0])
+    check(root, question).click()
+    assert verdict(root, question) == before
+    # The other quiz of the chapter knows nothing of it.
+    assert page.evaluate("Object.keys(localStorage)").count("crossentropy.quiz.softmax") == 0
+    root.locator('[name="forget"]').click()
+    assert (verdict(root, question), len(standing(root))) == (("", ""), 1)
+    assert root.locator(".ce-option:not([hidden])").count() == len(question["line"])
+
+
+def test_a_derivation_needs_no_mouse(open_derivation):
+    page, root = open_derivation(light=True)
+    question, chain, _ = derivation()
+    places = [plain(text) for text in offered(question)]
+    for k in chain:
+        shown = [text for text in places if text not in standing(root)]
+        root.locator(".ce-option:not([hidden]) input").first.focus()
+        page.keyboard.press("Space")
+        for _ in range(shown.index(plain(question["line"][k]["text"]))):
+            page.keyboard.press("ArrowDown")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Enter")
+        # The button keeps the focus: nothing is lost when a line moves up.
+        assert page.evaluate("document.activeElement.name") == "check"
+    assert verdict(root, question)[0] == "right"
+
+
+@every_chapter
+def test_axe_finds_nothing_in_a_derivation_and_nothing_scrolls(chapter, open_derivation):
+    page, root = open_derivation(chapter, light=True)
+    page.evaluate(AXE)
+    question, chain, never = derivation(chapter)
+    for k in (chain[0], never[0]):
+        lay(root, question, k)
+    for theme in ("light", "dark"):
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme }", theme)
+        report = page.evaluate("root => axe.run(root, { resultTypes: ['violations'] })", root.element_handle())
+        assert [f"{v['id']}: {v['nodes'][0]['html']}" for v in report["violations"]] == []
+    page.set_viewport_size({"width": 320, "height": 900})
+    assert (
+        root.evaluate(
+            """root => [...root.querySelectorAll("*")]
+                 .filter((e) => e.getClientRects().length && !e.closest(".ce-live"))
+                 .filter((e) => e.getBoundingClientRect().right > root.getBoundingClientRect().right + 1)
+                 .map((e) => e.outerHTML.slice(0, 80))"""
+        )
+        == []
+    )
+
+
+# The concept inventory: the first round is kept without a word, the second is judged.
+
+
+def test_the_inventory_tells_nothing_before_and_everything_after(visitor, origins):
+    page = visitor.open(f"{origins['http']}/chapters/inventory.html")
+    root = page.locator('[data-widget="quiz"][data-ready="true"]')
+    root.wait_for()
+    questions = load_questions("inventory", "before")
+    rights = [right_answer(question) for question in questions]
+    # The first is answered wrongly, the last not at all.
+    for question, (right,) in zip(questions[:-1], rights, strict=False):
+        wrong = question is questions[0]
+        give(root, question, [(right + wrong) % 4])
+        assert verdict(root, question) == ("kept", "Kept.")
+    assert root.locator('output[data-quantity="answered"]').text_content() == "14 of 15 answered"
+    assert root.locator('output[data-quantity="right"]').count() == 0
+    said = [
+        plain(text)
+        for q in questions
+        for text in [q["feedback"], *(o.get("feedback", q["feedback"]) for o in q["option"])]
+    ]
+    assert not [sentence for sentence in said if sentence in root.inner_text()]
+    page.emulate_media(media="print")
+    sheet = root.locator("ol.ce-start")
+    assert sheet.is_visible()
+    assert not [sentence for sentence in said if sentence in page.locator("body").inner_text()]
+    assert all(plain(o["text"]) in sheet.inner_text() for q in questions for o in q["option"])
+
+    page.emulate_media(media="screen")
+    page.goto(f"{origins['http']}/chapters/answers.html", wait_until="domcontentloaded")
+    root.wait_for()
+    assert count(root) == 0
+    for done, (question, right) in enumerate(zip(questions, rights, strict=True), start=1):
+        give(root, question, right)
+        assert verdict(root, question) == ("right", f"✓ Right. {plain(question['feedback'])}")
+        assert count(root) == done
+    assert root.locator('output[data-quantity="right"]').text_content() == "15 of 15 right; before the book 13"
+
+
+def test_the_files_for_learning_platforms_are_there(visitor, origins):
+    page = visitor.open(f"{origins['http']}/chapters/answers.html")
+    links = [
+        link
+        for link in page.locator("article a").evaluate_all("all => all.map((a) => a.href)")
+        if "/inventory/" in link
+    ]
+    assert [link.rpartition("/")[2] for link in links] == ["inventory-qti.zip", "inventory-moodle.xml"]
+    bodies = [page.request.get(link).body() for link in links]
+    assert bodies[0].startswith(b"PK")
+    assert bodies[1].decode() == to_moodle()
