@@ -30,7 +30,10 @@ def render(measured: dict[str, list[dict[str, Any]]]) -> str:
         parts.append(f"## {TITLES.get(topic, topic.title())}\n")
         if topic in NOTES:
             parts.append(NOTES[topic] + "\n")
-        rows = "".join(f"| {row['claim'][0].upper()}{row['claim'][1:]} | {number(row['median'])} | {spread(row['samples'])} |\n" for row in measured[topic])
+        rows = "".join(
+            f"| {row['claim'][0].upper()}{row['claim'][1:]} | {number(row['median'])} | {spread(row['samples'])} |\n"
+            for row in measured[topic]
+        )
         parts.append(f"| What | Times | From, to |\n|---|---|---|\n{rows}")
     return "\n".join(parts)
 

@@ -47,7 +47,10 @@ def measure(repetitions: int = 3, build: bool = True) -> list[Ratio]:
     ratios = []
     if build:
         cold, warm = building_times()
-        ratios += [Ratio("time of a cold build, stock over ours", (cold,)), Ratio("time of a warm build, stock over ours", (warm,))]
+        ratios += [
+            Ratio("time of a cold build, stock over ours", (cold,)),
+            Ratio("time of a warm build, stock over ours", (warm,)),
+        ]
     chapters = sorted(path.name for path in (OURS / "_build" / "html" / "chapters").glob("*.html"))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

@@ -71,10 +71,13 @@ def test_the_books_page_of_benchmarks_is_what_was_measured(load):
 def test_measuring_one_topic_keeps_the_others(run, load, monkeypatch):
     for topic, sample in (("labs", 2.0), ("ngram", 3.0)):
         ratio = load("benchmarks.ratio").Ratio(topic, (sample, sample + 1))
-        monkeypatch.setattr(run.importlib, "import_module", lambda name, ratio=ratio: SimpleNamespace(measure=lambda: [ratio]))
+        monkeypatch.setattr(
+            run.importlib, "import_module", lambda name, ratio=ratio: SimpleNamespace(measure=lambda: [ratio])
+        )
         run.main([topic])
     text = run.page.PAGE.read_text()
-    assert "| Labs | 2.5 | 2 to 3 |" in text and "| Ngram | 3.5 | 3 to 4 |" in text
+    assert "| Labs | 2.5 | 2 to 3 |" in text
+    assert "| Ngram | 3.5 | 3 to 4 |" in text
 
 
 def test_the_stock_site_differs_in_what_is_ours_alone(load):
@@ -82,7 +85,8 @@ def test_the_stock_site_differs_in_what_is_ours_alone(load):
     config = site.yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf8"))
     stock = site.stock(config)
     assert {**stock, "sphinx": 0} == {**config, "sphinx": 0}
-    assert "local_extensions" not in stock["sphinx"] and "katex" not in str(stock["sphinx"])
+    assert "local_extensions" not in stock["sphinx"]
+    assert "katex" not in str(stock["sphinx"])
     assert stock["sphinx"]["config"].items() <= config["sphinx"]["config"].items()
 
 

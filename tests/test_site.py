@@ -3,10 +3,12 @@
 Reads _build/html, which `make test` builds first.
 """
 
+import itertools
 import re
 import xml.etree.ElementTree as ElementTree
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -16,6 +18,8 @@ from docutils.nodes import make_id
 from crossentropy.plots.figure import new_figure
 from extension import inline_figures, join_streams
 from notebooks import ROOT, STATEMENTS, Book, Converter, Page, Prose
+from pages import mend
+from paper import assemble
 
 BOOK = Book()
 NUMBERED = "|".join(name.title() for name in sorted({*STATEMENTS, "exercise"}))
@@ -217,7 +221,8 @@ def test_canonical_links_and_the_sitemap_name_the_same_pages_under_one_address()
     canonical = {link for page in PAGES for link in re.findall(r'<link rel="canonical" href="([^"]+)"', text_of(page))}
     space = "{http://www.sitemaps.org/schemas/sitemap/0.9}"
     listed = [str(place.text) for place in ElementTree.parse(SITE / "sitemap.xml").iter(f"{space}loc")]
-    assert canonical == set(listed) and len(listed) == len(set(listed))
+    assert canonical == set(listed)
+    assert len(listed) == len(set(listed))
     assert {f"{ADDRESS}chapters/{page}.html" for page in BOOK.pages} == canonical
     assert f'<a href="{ADDRESS}">' in text_of(SITE / "404.html")
     # It is served at any depth: nothing in it may be relative.
@@ -233,7 +238,7 @@ def test_descriptions_and_titles_are_each_pages_own():
 
 def test_chapters_can_be_turned_one_after_the_other():
     names = list(BOOK.pages)
-    for name, following in zip(names, names[1:], strict=False):
+    for name, following in itertools.pairwise(names):
         assert f'rel="next" href="{following}.html"' in text_of(SITE / "chapters" / f"{name}.html")
         assert f'rel="prev" href="{name}.html"' in text_of(SITE / "chapters" / f"{following}.html")
 
@@ -243,5 +248,81 @@ def test_every_word_of_the_glossary_leads_on_and_is_linked_from_the_text():
     assert len(terms) > 30
     explained = [term.find_next_sibling("dd") for term in terms]
     assert sum(dd.select_one("a.reference.internal") is not None for dd in explained) > 0.9 * len(explained)
-    linked = {href for page in PAGES for href in re.findall(r'class="reference internal term" href="glossary.html#([^"]+)"', text_of(page))}
+    linked = {
+        href
+        for page in PAGES
+        for href in re.findall(r'class="reference internal term" href="glossary.html#([^"]+)"', text_of(page))
+    }
     assert len(linked) > 15
+
+
+MATHS = (
+    '<span class="katex"><span class="katex-mathml"><math xmlns="http://www.w3.org/1998/Math/MathML"><semantics><mrow><mi>p</mi></mrow>'
+    '<annotation encoding="application/x-tex">p &lt; 1</annotation></semantics></math></span><span class="katex-html" aria-hidden="true">'
+    '<span class="base"><span class="strut" style="height:0.625em;vertical-align:-0.1944em;"></span><span class="mord"><span class="mord mathnormal">p</span>'
+    '<span class="vlist"><span style="top:-2.5512em;"><span class="pstrut" style="height:2.7em;"></span><span class="mord">1</span></span></span></span></span></span></span>'
+)
+
+
+def test_a_formula_keeps_both_its_forms_and_loses_only_names():
+    html = mend(f"<p>If {MATHS}, then.</p>", {}).html
+    formula = BeautifulSoup(html, "html.parser").select_one(".katex")
+    assert str(formula.math) == "<math><mi>p</mi></math>"
+    seen = formula.select_one('.katex-html[aria-hidden="true"]')
+    assert seen.get_text() == "p1"
+    assert [span.get("class", [""])[0] for span in seen.find_all("span")] == [
+        "bs",
+        "mn",
+        "v",
+        "",
+        "ps",
+        "mord",
+    ]
+    assert "x-tex" not in html
+    assert 'class="ps p2"' in html
+    assert 'style="top:-2.55em"' in html
+
+
+def test_code_keeps_its_text_and_three_colours():
+    code = '<pre><span></span><span class="kn">import</span><span class="w"> </span><span class="nn">a</span> <span class="c1"># 1 &lt; 2</span></pre>'
+    assert mend(code, {}).html == '<pre><span class="k">import</span> a <span class="c"># 1 &lt; 2</span></pre>'
+
+
+def test_only_data_of_scripts_stays_in_a_page():
+    body = '<p>a</p><script>alert(1)</script><script type="application/json">{"a": 1}</script>'
+    assert mend(body, {}).html == '<p>a</p><script type="application/json">{"a": 1}</script>'
+
+
+def test_what_is_folded_needs_no_script_and_says_what_it_holds():
+    body = (
+        '<details class="hide above-input"><summary aria-label="Toggle hidden content"><p>Show</p><p>Hide</p></summary><pre>x</pre></details>'
+        '<div class="admonition dropdown tip"><p class="admonition-title">Hint</p><p>Try.</p></div>'
+    )
+    soup = BeautifulSoup(mend(body, {}).html, "html.parser")
+    assert [summary.get_text() for summary in soup.select("details > summary")] == ["Code", "Hint"]
+    assert soup.select("[aria-label]") == []
+
+
+def test_a_term_in_italics_leads_to_the_glossary_and_a_preview_holds_no_link():
+    body = '<section><h1>T</h1><p>The <em>Logits</em> are <em>not</em> scores of people, as we shall see.</p><div class="proof" id="def-a"><p id="b"><a href="#c">C</a></p></div></section>'
+    article = mend(body, {"logits": "glossary.html#term-logits"})
+    assert '<a class="reference internal term" href="glossary.html#term-logits"><em>Logits</em></a>' in article.html
+    assert article.html.count("<a ") == 2
+    assert article.previews == {"def-a": '<div class="proof"><p>C</p></div>'}
+    assert article.description == "The Logits are not scores of people, as we shall see."
+
+
+def test_on_paper_each_anchor_is_unique_and_each_link_stays_inside():
+    names = ("softmax", "glossary")
+    book = SimpleNamespace(pages={name: BOOK.pages[name] for name in names}, config=BOOK.config)
+    html = assemble(book)
+    anchors = re.findall(r'\bid="([^"]+)"', html)
+    assert len(anchors) == len(set(anchors)) > 50
+    inner = re.findall(r'href="#([^"]+)"', html)
+    assert {target for target in inner if target not in anchors} == set()
+    assert "glossary--term-logits" in inner
+    assert "softmax--def-softmax" in inner
+    assert "<script" not in html
+    assert 'class="headerlink"' not in html
+    assert "<details" in html
+    assert "<details>" not in html

@@ -26,6 +26,7 @@ from sphinxcontrib.bibtex.style.referencing import BracketStyle
 from sphinxcontrib.bibtex.style.referencing.author_year import AuthorYearReferenceStyle
 
 import fonts
+import formulas
 import pages
 from crossentropy.widgets import inventory
 
@@ -159,12 +160,11 @@ def execution_cache() -> Path:
 
 
 def copy_katex(app: Sphinx) -> None:
-    """The stylesheet and the fonts that it names; woff2 alone, which every browser that runs the site reads."""
+    """The stylesheet; the fonts that it names are cut when all pages are there."""
     target = Path(app.outdir) / "_static" / "katex"
     target.mkdir(parents=True, exist_ok=True)
     css = (KATEX / "katex.min.css").read_text()
-    css = re.sub(r",url\([^)]+\.(?:woff|ttf)\) format\(\"[a-z]+\"\)", "", css)
-    (target / "katex.min.css").write_text(css)
+    (target / "katex.min.css").write_text(formulas.stylesheet(css))
 
 
 def copy_labs(app: Sphinx) -> None:
@@ -185,8 +185,11 @@ def write_inventory(app: Sphinx) -> None:
 def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """What our layout needs to know of a page, and the page's body, mended."""
     article = pages.mend(context.get("body", ""), glossary_for(app, pagename))
-    context["body"], context["description"] = article.html, article.description or app.config.project
+    described = article.description
+    context["body"] = article.html
+    context["description"] = described if len(described) > 20 else f"{app.config.html_title}: {described or pagename}"
     context["content_security_policy"] = CONTENT_SECURITY_POLICY
+    context["address"] = app.config.html_baseurl
     context["canonical"] = bool(app.config.html_baseurl) and pagename not in UNLISTED
     context["contents"] = contents(context)
     context["elsewhere"] = [*elsewhere(context.get("header_buttons", []))] if doctree is not None else []
@@ -197,10 +200,18 @@ def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict[s
         # Before the first paint: a lab that starts later would push aside what is being read.
         app.add_js_file("labs/labs.js", loading_method="defer", blocking="render")
         app.add_css_file("labs/labs.css")
-    wanted = {"book.css", *(["labs/labs.css"] if has_lab else []), *(["katex/katex.min.css"] if "katex" in article.html else [])}
+    wanted = {
+        "book.css",
+        *(["labs/labs.css"] if has_lab else []),
+        *(["katex/katex.min.css"] if "katex" in article.html else []),
+    }
     # By name, or a page without labs would inherit them from the page written before it.
-    context["css_files"] = [file for file in context["css_files"] if str(file.filename).removeprefix("_static/") in wanted]
-    context["script_files"] = [file for file in context["script_files"] if has_lab and str(file.filename).endswith("labs/labs.js")]
+    context["css_files"] = [
+        file for file in context["css_files"] if str(file.filename).removeprefix("_static/") in wanted
+    ]
+    context["script_files"] = [
+        file for file in context["script_files"] if has_lab and str(file.filename).endswith("labs/labs.js")
+    ]
     previews = Path(app.outdir) / "_static" / "previews"
     previews.mkdir(parents=True, exist_ok=True)
     name = pagename.rpartition("/")[2]
@@ -219,14 +230,25 @@ def glossary_for(app: Sphinx, pagename: str) -> dict[str, str]:
 
 def contents(context: dict[str, Any]) -> str:
     """The table of contents, with the sections of the page that is shown."""
-    tree = context["toctree"](maxdepth=1, collapse=True, includehidden=True, titles_only=True) if "toctree" in context else ""
+    tree = (
+        context["toctree"](maxdepth=1, collapse=True, includehidden=True, titles_only=True)
+        if "toctree" in context
+        else ""
+    )
     # A caption is no heading: it would stand before the first one, out of order.
     tree = re.sub(r'<p [^>]*class="caption"[^>]*>', '<p class="caption">', str(tree or ""))
-    sections = re.fullmatch(r"\s*<ul>\s*<li><a[^>]*>.*?</a>(.*)</li>\s*</ul>\s*", str(context.get("toc", "")), re.DOTALL)
-    nested = re.sub(r"<ul>(?:(?!<ul>).)*?</ul>", "", sections[1].strip()[4:], flags=re.DOTALL) if sections and sections[1].strip() else ""
+    sections = re.fullmatch(
+        r"\s*<ul>\s*<li><a[^>]*>.*?</a>(.*)</li>\s*</ul>\s*", str(context.get("toc", "")), re.DOTALL
+    )
+    nested = (
+        re.sub(r"<ul>(?:(?!<ul>).)*?</ul>", "", sections[1].strip()[4:], flags=re.DOTALL)
+        if sections and sections[1].strip()
+        else ""
+    )
     here = re.compile(r'<a class="current reference internal" href="#">(.*?)</a>', re.DOTALL)
     return here.sub(
-        lambda match: f'<a class="current" aria-current="page" href="#">{match[1]}</a>{nested and "<ul>" + nested}', tree
+        lambda match: f'<a class="current" aria-current="page" href="#">{match[1]}</a>{nested and "<ul>" + nested}',
+        tree,
     )
 
 

@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 
 from bs4 import BeautifulSoup, NavigableString, Tag
 
+import formulas
+
 #: What a reference may point at and a preview can show.
 PREVIEWED = "div.math[id], div.proof[id], div.exercise[id], dl.glossary > dt[id]"
-DESCRIPTION_LENGTH = 160
+DESCRIPTION_LENGTH = 200
 
 # Figures, code and formulas are large and need no parser: they are set aside while the rest is mended.
 START = re.compile(r'<span class="katex">|<svg\b|<script\b|<pre\b')
@@ -19,21 +21,12 @@ END = {"<svg": "</svg>", "<script": "</script>", "<pre": "</pre>"}
 SPAN = re.compile(r"<span\b|</span>")
 PIECE = re.compile(r'<ce-piece n="(\d+)"></ce-piece>')
 
-# The four groups of code that are told apart by colour; keywords that are words, such as "in", count as keywords.
+# The three groups of code that are told apart by colour; keywords that are words, such as "in", count as keywords.
 TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
-GROUPS = re.compile(r"(?P<c>c\w?)|(?P<k>k\w?|ow)|(?P<s>s[^i]?)|(?P<m>m\w?)")
+GROUPS = re.compile(r"(?P<c>c\w?)|(?P<k>k\w?|ow)|(?P<s>s[^i]?)")
 
-UNSTYLED = re.compile(r"docutils|container|notranslate|simple|arabic|colwidths-auto|align-default|row-(?:odd|even)|sd-(?!dropdown|summary-content|summary-state-marker|summary-icon).*")
-
-# KaTeX names what each part of a formula is; only some of the names have a style. Right after a strut even those count.
-NAMED = re.compile(r'<span class="m(?:ord|op|open|close|rel|bin|punct|inner)(?: mtight)?">')
-SHALLOW = re.compile(
-    r'(<span class="vlist-s">\u200b</span></span>)<span class="vlist-r">'
-    r'<span class="vlist" style="height:0\.[0-2]\d*em;"><span></span></span></span>'
-)
-# What MathML says of looks, and a screen reader does not.
-LOOKS = re.compile(
-    r' (?:stretchy|fence|separator|lspace|rspace|mathvariant|columnalign|columnspacing|rowspacing|minsize|maxsize|width|height|voffset|depth|accent|accentunder|scriptlevel|displaystyle)="(?!bold|double-struck|script|fraktur)[^"]*"'
+UNSTYLED = re.compile(
+    r"docutils|container|notranslate|simple|arabic|colwidths-auto|align-default|row-(?:odd|even)|sd-(?!dropdown|summary-content|summary-state-marker|summary-icon).*"
 )
 
 
@@ -73,7 +66,7 @@ def set_aside(html: str) -> tuple[str, list[str]]:
                 end = tag.end()
         piece = html[start.start() : end]
         out += [html[here : start.start()], f'<ce-piece n="{len(pieces)}"></ce-piece>']
-        pieces.append(LEAN.get(opening, lean_maths)(piece))
+        pieces.append(LEAN.get(opening, formulas.lean)(piece))
         here = end
     return "".join([*out, html[here:]]), pieces
 
@@ -89,46 +82,7 @@ def lean_code(html: str) -> str:
         group = GROUPS.fullmatch(match[1])
         return f'<span class="{group.lastgroup}">{match[2]}</span>' if group else match[2]
 
-    return TOKEN.sub(token, html)
-
-
-def lean_maths(html: str) -> str:
-    """KaTeX's two forms, for the screen reader and for the eye, without the source and without what styles nothing."""
-    said, _, seen = html.partition('<span class="katex-html"')
-    said = re.sub(r"<semantics>(.*?)<annotation\b.*?</semantics>", r"\1", said, flags=re.DOTALL)
-    said = LOOKS.sub("", said.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', ""))
-    # A lone letter needs no row.
-    said = re.sub(r"<mrow>(<m([ion])>[^<]*</m\2>)</mrow>", r"\1", said)
-    # A line of text is higher than these struts, which would hold it open.
-    seen = re.sub(r'<span class="strut" style="height:(?:0\.\d+|1)em;(?:vertical-align:-0\.[0-2]\d*em;)?"></span>', "", seen)
-    # A hundredth of an em is a sixth of a pixel.
-    seen = re.sub(r"(\d\.\d\d)\d+em", r"\1em", seen)
-    # The depth of a subscript, which the line has room for.
-    seen = SHALLOW.sub(r"\1", seen)
-    seen = re.sub(r'class="mord (math\w+)(?: mtight)?"', r'class="\1"', seen)
-    return said + _ + without_names(seen)
-
-
-def without_names(html: str) -> str:
-    """KaTeX's spans less those that neither hold a style nor a place."""
-    out: list[str] = []
-    kept: list[bool] = []
-    struts = 0
-    for token in re.split(r"(<[^>]*>)", html):
-        if token.startswith("<span"):
-            kept.append(not NAMED.fullmatch(token) or bool(struts))
-            if kept[-1]:
-                out.append(token)
-            struts = 1 if 'class="pstrut"' in token else 0
-        elif token == "</span>":
-            # The last ones close what stands around this text.
-            keep = kept.pop() if kept else True
-            if keep:
-                out.append(token)
-        elif token:
-            out.append(token)
-            struts = 0
-    return "".join(out)
+    return TOKEN.sub(token, html.replace("<span></span>", ""))
 
 
 def only_data(html: str) -> str:
@@ -171,7 +125,11 @@ def mend_tables(soup: BeautifulSoup) -> None:
             else:
                 cell.name = "td"
         parent = table.parent
-        if parent is not None and "pst-scrollable-table-container" not in parent.get("class", []) and not table.find_parent(class_="ce-lab"):
+        if (
+            parent is not None
+            and "pst-scrollable-table-container" not in parent.get("class", [])
+            and not table.find_parent(class_="ce-lab")
+        ):
             table.wrap(soup.new_tag("div", attrs={"class": "wide"}))
         elif parent is not None and "pst-scrollable-table-container" in parent.get("class", []):
             parent["class"] = ["wide"]
@@ -196,11 +154,11 @@ def mend_folds(soup: BeautifulSoup) -> None:
 
 
 def mend_links(soup: BeautifulSoup) -> None:
-    """The sign that leads to a heading or an equation says where it leads."""
+    """Less of what is the same everywhere: the script says where a heading's sign leads, and a formula has its own element."""
     for link in soup.select("a.headerlink"):
-        number = link.parent.get_text().removesuffix("#") if link.parent and "eqno" in link.parent.get("class", []) else ""
-        link["aria-label"] = f"Link to equation {number}" if number else "Link to this section"
         del link["title"]
+    for formula in soup.select("span.math"):
+        formula.unwrap()
 
 
 def link_terms(soup: BeautifulSoup, glossary: dict[str, str]) -> None:

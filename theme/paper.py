@@ -40,7 +40,10 @@ def assemble(book: Book) -> str:
         articles.append(f'<div class="chapter" id="{name}">{article}</div>')
     title = html.escape(str(book.config["title"]))
     author = html.escape(str(book.config["author"]))
-    styles = "".join(f'<link rel="stylesheet" href="../_static/{name}">' for name in ("katex/katex.min.css", "labs/labs.css", "book.css"))
+    styles = "".join(
+        f'<link rel="stylesheet" href="../_static/{name}">'
+        for name in ("katex/katex.min.css", "labs/labs.css", "book.css")
+    )
     return (
         f'<!DOCTYPE html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>{title}</title>{styles}</head><body>'
         f'<main><header class="half-title"><p class="name">{title}</p><p>{author}</p></header>'

@@ -90,6 +90,13 @@
     for (const box of document.querySelectorAll("main pre, main .wide, main .katex-display")) watch.observe(box);
   }
 
+  function startSigns() {
+    for (const link of document.querySelectorAll("a.headerlink")) {
+      const number = link.closest(".eqno")?.firstChild?.textContent;
+      link.setAttribute("aria-label", number ? `Link to equation ${number}` : "Link to this section");
+    }
+  }
+
   function startCopying() {
     const status = document.createElement("p");
     status.className = "unseen";
@@ -173,7 +180,7 @@
 
     const referenced = (/** @type {EventTarget | null} */ target) =>
       /** @type {HTMLAnchorElement | null} */ (
-        target instanceof Element ? target.closest("main a.reference.internal[data-preview]") : null
+        target instanceof Element ? target.closest("main a.reference.internal[href*='#']") : null
       );
     document.addEventListener("pointerover", (event) => {
       if (event.pointerType !== "mouse") return;
@@ -211,6 +218,7 @@
     startColours();
     startSearch();
     startScrollers();
+    startSigns();
     startCopying();
     startPreviews();
     startPrinting();
