@@ -16,10 +16,12 @@ FRAME_MILLISECONDS = 16
 CLASSES = 10
 BROWSERS = ("chromium", "chromium-headless-shell")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
-GROW = """(root, count) => {
-  const more = root.querySelector('[name="add-class"]');
-  while (more && root.querySelectorAll('[name="logit"]').length < count) more.click();
-}"""
+# Ten classes where a lab can hold them, and eight outcomes, the most of the information lab.
+LOGITS = ",".join(str(k / 2 - 2) for k in range(CLASSES))
+EIGHTHS = ",".join(["0.125"] * 8)
+WIDE = [f"{topic}.logits={LOGITS}" for topic in ("softmax", "gradient", "interfaces", "stability")] + [
+    f"information.{name}={EIGHTHS}" for name in "pq"
+]
 DRIVE = """async (root, inputs) => {
   const painted = () => new Promise((done) => {
     const { port1, port2 } = new MessageChannel();
@@ -54,12 +56,11 @@ def measure(repetitions: int = 5, inputs: int = 100) -> list[Ratio]:
         )
         for address in pages:
             page = browser.new_page()
-            page.goto(address.as_uri())
+            page.goto(f"{address.as_uri()}#{'&'.join(WIDE)}")
             for root in page.locator('.ce-lab[data-ready="true"]').all():
                 if not root.locator('input[type="range"]').count():
                     continue
                 root.scroll_into_view_if_needed()
-                root.evaluate(GROW, CLASSES)
                 root.evaluate(DRIVE, inputs)  # warms up
                 samples = []
                 for _ in range(repetitions):

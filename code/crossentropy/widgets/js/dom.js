@@ -33,6 +33,15 @@ function fill(element, attributes, children) {
 }
 
 /**
+ * Put text into an element; what says the same already is not touched, and costs the browser nothing.
+ * @param {Element} element
+ * @param {string} text
+ */
+export function tell(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
  * A number as the reader sees it: three decimals, or a power of ten where these would hide it.
  * @param {number} x
  * @param {number} [decimals]

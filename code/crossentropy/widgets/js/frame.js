@@ -6,7 +6,7 @@
  *
  * State is the model's traits and nothing else: a view can be thrown away and built again at any moment.
  */
-import { copy, debounce, h, keepKeys, show, throttle } from "./dom.js";
+import { copy, debounce, h, keepKeys, show, tell, throttle } from "./dom.js";
 
 /**
  * @typedef {Record<string, any>} State What the reader controls; the keys of the Python class's state traits.
@@ -193,7 +193,7 @@ function mount(lab, model, el) {
       summary.textContent = text;
       if (before) announce.call();
     }
-    code.textContent = lab.python(state);
+    tell(code, lab.python(state));
   }
 
   /** @param {HTMLOutputElement} output */
@@ -203,11 +203,11 @@ function mount(lab, model, el) {
     const pick = (from) => (index === undefined ? from?.[quantity] : /** @type {any} */ (from?.[quantity])?.[index]);
     const value = pick(results);
     output.dataset.value = String(value);
-    output.value = typeof value === "number" ? (lab.format ?? ((_, x) => show(x)))(quantity, value) : String(value);
+    tell(output, typeof value === "number" ? (lab.format ?? ((_, x) => show(x)))(quantity, value) : String(value));
     const mark = /** @type {HTMLElement | null} */ (output.nextElementSibling);
     if (lab.marks && mark) {
       const old = pick(before);
-      mark.textContent = old === undefined ? "" : direction(old, value);
+      tell(mark, old === undefined ? "" : direction(old, value));
       mark.classList.toggle("ce-still", mark.textContent === "=");
     }
   }
@@ -263,7 +263,8 @@ function mount(lab, model, el) {
           box.value = String(value);
           box.removeAttribute("aria-invalid");
         }
-        range.value = String(toSlider(value));
+        const place = String(toSlider(value));
+        if (range.value !== place) range.value = place;
         if (slider.log) range.setAttribute("aria-valuetext", show(value));
       };
       const element = h("div", { class: "ce-control" }, h("label", {}, h("span", {}, label), box), range);

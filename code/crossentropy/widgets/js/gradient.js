@@ -1,6 +1,6 @@
 // @ts-check
 /** GradientLab: let the logits walk down their own gradient. Chapter "gradient". */
-import { h, percent, python, show, subscript, svg } from "./dom.js";
+import { h, percent, python, show, subscript, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { descend, gradient, loss, softmax } from "./maths.js";
 import { place, triangle } from "./simplex.js";
@@ -126,7 +126,10 @@ const LAB = {
 
     const curve = svg("path", { class: "ce-trail" });
     const now = svg("circle", { class: "ce-here", r: 3.5 });
-    const marks = svg("g", {});
+    // The ends of both axes and what lies between, of which only the text changes.
+    const tick = (/** @type {number} */ x, /** @type {number} */ y, /** @type {string} */ anchor) => svg("text", { x, y, "text-anchor": anchor });
+    const across = [0, 0.5, 1].map((part) => tick(part * CURVE.width, CURVE.height + 11, "middle"));
+    const upward = [0, 0.5, 1].map((part) => tick(-4, CURVE.height * (1 - part) + 3, "end"));
     const chart = h(
       "div",
       {},
@@ -134,7 +137,8 @@ const LAB = {
         "svg",
         { class: "ce-drawing ce-chart", viewBox: `-26 -10 ${CURVE.width + 36} ${CURVE.height + 26}`, "aria-hidden": "true" },
         svg("path", { class: "ce-frame", d: `M0,0V${CURVE.height}H${CURVE.width}` }),
-        marks,
+        ...across,
+        ...upward,
         curve,
         now,
       ),
@@ -183,9 +187,10 @@ const LAB = {
       const [x, y] = fixed(at(state.steps));
       now.setAttribute("cx", x);
       now.setAttribute("cy", y);
-      const across = [0, end / 2, end].map((n) => svg("text", { x: (n / end) * CURVE.width, y: CURVE.height + 11, "text-anchor": "middle" }, String(n)));
-      const up = [0, top / 2, top].map((v) => svg("text", { x: -4, y: CURVE.height * (1 - v / top) + 3, "text-anchor": "end" }, String(v)));
-      marks.replaceChildren(...across, ...up);
+      [0, 0.5, 1].forEach((part, j) => {
+        tell(across[j], String(part * end));
+        tell(upward[j], String(part * top));
+      });
     };
 
     ui.body.append(
@@ -226,7 +231,7 @@ const LAB = {
       });
       stepButton.setAttribute("aria-disabled", String(state.steps === MOST_STEPS));
       runButton.setAttribute("aria-disabled", String(state.steps === MOST_STEPS));
-      runButton.textContent = ui.playing() ? "Pause" : `Run ${RUN} steps`;
+      tell(runButton, ui.playing() ? "Pause" : `Run ${RUN} steps`);
       map.hidden = count !== 3;
       if (count === 3) drawMap(state);
       drawCurve(state);

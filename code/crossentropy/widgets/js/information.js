@@ -1,6 +1,6 @@
 // @ts-check
 /** InformationLab: what nobody can save, and what a better Q would. Chapter "information". */
-import { h, percent, python, show, subscript, svg } from "./dom.js";
+import { h, percent, python, show, subscript, svg, tell } from "./dom.js";
 import { frame, movement } from "./frame.js";
 import { crossEntropy, klDivergence, reach, rescale, softmax } from "./maths.js";
 import { locate, place, pointed, step, triangle } from "./simplex.js";
@@ -113,7 +113,7 @@ const LAB = {
     const stack = track(floor, excess);
     const parts = track();
     const back = track(reverse);
-    const scale = h("div", { class: "ce-axis" });
+    const scale = h("div", { class: "ce-axis" }, h("span", {}, "0"), h("span"), h("span"));
 
     const levels = LEVELS.map(() => svg("path", { class: "ce-level" }));
     const drawing = triangle();
@@ -218,8 +218,9 @@ const LAB = {
         draw(parts.children[k], cost);
         parts.children[k].classList.toggle("ce-thin", cost / end < 0.05);
       });
-      scale.replaceChildren(h("span", {}, "0"), h("span", {}, String(end / 2)), h("span", {}, `${end} ${end === 1 ? unit.slice(0, -1) : unit}`));
-      spelt.textContent = unit;
+      tell(scale.children[1], String(end / 2));
+      tell(scale.children[2], `${end} ${end === 1 ? unit.slice(0, -1) : unit}`);
+      tell(spelt, unit);
 
       map.hidden = count !== 3;
       if (count !== 3) return;

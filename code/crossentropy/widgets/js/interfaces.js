@@ -1,6 +1,6 @@
 // @ts-check
 /** InterfaceLab: nine ways to call PyTorch, and which of them lie. Chapter "interfaces". */
-import { h, percent, python, show, subscript } from "./dom.js";
+import { h, percent, python, show, subscript, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { interfaceLoss } from "./maths.js";
 
@@ -157,7 +157,7 @@ const LAB = {
 
     return (state, results) => {
       if (rows.children.length !== state.logits.length) resize();
-      call.textContent = line(state);
+      tell(call, line(state));
       judgement.classList.toggle("ce-lying", verdict(state).startsWith("wrong"));
       const [low, high, loss, honest] = ["least", "greatest", "loss", "right-loss"].map((name) => /** @type {number} */ (results[name]));
       range.style.left = percent(fraction(low));

@@ -1,6 +1,6 @@
 // @ts-check
 /** LikelihoodLab: turn the weights, and see how probable the labels become. Chapter "likelihood". */
-import { h, percent, python, show, subscript, superscript, svg } from "./dom.js";
+import { h, percent, python, show, subscript, superscript, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { affine, loss, newtonPath, product, region } from "./maths.js";
 import { loadWine } from "./wine.js";
@@ -195,8 +195,8 @@ const LAB = {
       if (least.samples !== samples || J < least.cost) least = { samples, cost: J };
       present.style.left = percent(J / LINE.max);
       best.style.left = percent(least.cost / LINE.max);
-      seen.textContent = `The dot is J, the upright line the best J seen with these samples: ${show(least.cost)}. The dotted line is log 3 = ${show(Math.log(3))}, the cost of knowing nothing.`;
-      fitButton.textContent = ui.playing() ? "Pause" : "Fit";
+      tell(seen, `The dot is J, the upright line the best J seen with these samples: ${show(least.cost)}. The dotted line is log 3 = ${show(Math.log(3))}, the cost of knowing nothing.`);
+      tell(fitButton, ui.playing() ? "Pause" : "Fit");
     };
   },
 

@@ -1,6 +1,6 @@
 // @ts-check
 /** NGramLab: train a language model of one sonnet in the page, ask it for the next word, let it write. Chapter "ngram". */
-import { h, percent, python, show, svg } from "./dom.js";
+import { h, percent, python, show, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { initialWeights, network, nextWord, pick, uniforms } from "./maths.js";
 import { SONNET } from "./sonnet.js";
@@ -185,7 +185,7 @@ function createLab() {
       const before = svg("path", { class: "ce-former" });
       const curve = svg("path", { class: "ce-trained" });
       const now = svg("circle", { class: "ce-main-dot", r: 4 });
-      const axis = svg("g");
+      const axis = [0, 0.5, 1].map((part) => svg("text", { x: part * CHART.width, y: CHART.height + 14, "text-anchor": "middle" }));
       const chart = svg(
         "svg",
         { class: "ce-drawing", viewBox: `-52 -6 ${CHART.width + 66} ${CHART.height + 24}`, "aria-hidden": "true" },
@@ -195,7 +195,7 @@ function createLab() {
         svg("path", { class: "ce-floor", d: `M0 ${up(FLOOR)}H${CHART.width}` }),
         svg("text", { x: CHART.width, y: up(UNIFORM) + 14, "text-anchor": "end" }, "the uniform guess"),
         svg("text", { x: CHART.width, y: up(FLOOR) - 7, "text-anchor": "end" }, "the floor"),
-        axis,
+        ...axis,
         before,
         curve,
         now,
@@ -235,7 +235,7 @@ function createLab() {
         goal = undefined;
         report();
       });
-      const step = ui.button("step", "Step one epoch", () => ui.set({ epochs: ui.state().epochs + 1 }));
+      const step = ui.button("step", "One epoch", () => ui.set({ epochs: ui.state().epochs + 1 }));
       const sample = ui.button("sample", "Sample another line", () => ui.set({ draw: (ui.state().draw % MOST_DRAWS) + 1 }));
       const opening = h("span", { class: "ce-hint" });
       ui.leave(() => cancelAnimationFrame(timer));
@@ -248,7 +248,7 @@ function createLab() {
           h("div", {}, h("p", { class: "ce-hint" }, "Its bets on the next word. ◆ is what the sonnet has there."), first, h("details", {}, share, others)),
           h(
             "div",
-            {},
+            { class: "ce-training" },
             h("p", { class: "ce-hint" }, "The loss after each epoch, in nats a word; upwards in powers of ten."),
             chart,
             compared,
@@ -300,7 +300,7 @@ function createLab() {
 
       return (state, results) => {
         if (document.activeElement !== context) context.value = state.context;
-        opening.textContent = `${state.context} `;
+        tell(opening, `${state.context} `);
         const p = /** @type {number[]} */ (results["next-word-probability"]);
         const truth = followers(indices(state.context));
         const ranked = p.map((_, k) => k).sort((a, b) => p[b] - p[a] || a - b);
@@ -313,10 +313,10 @@ function createLab() {
         rows.forEach((_, k) => {
           const times = truth.filter((word) => word === k).length;
           bars[k].style.width = percent(p[k]);
-          marks[k].textContent = times ? `◆ ${times} of ${truth.length}` : "";
+          tell(marks[k], times ? `◆ ${times} of ${truth.length}` : "");
         });
         const left = ranked.slice(SHOWN_WORDS).reduce((sum, k) => sum + p[k], 0);
-        share.textContent = `The other ${VOCABULARY.length - SHOWN_WORDS} words have ${show(left)} together`;
+        tell(share, `The other ${VOCABULARY.length - SHOWN_WORDS} words have ${show(left)} together`);
 
         const busy = run.epoch() !== wanted();
         const full = run.epoch() === MOST_EPOCHS;
@@ -335,10 +335,11 @@ function createLab() {
         before.setAttribute("d", former ? draw(former.losses) : "");
         now.setAttribute("cx", String((run.epoch() / end) * CHART.width));
         now.setAttribute("cy", String(up(run.losses[run.epoch()])));
-        axis.replaceChildren(...[0, end / 2, end].map((e) => svg("text", { x: (e / end) * CHART.width, y: CHART.height + 14, "text-anchor": "middle" }, String(e))));
-        compared.textContent = former
+        axis.forEach((tick, j) => tell(tick, String((j / 2) * end)));
+        const comparison = former
           ? `Dashed, the run before: ${METHODS[/** @type {keyof typeof METHODS} */ (former.method)]}, rate ${former.rate}, ${show(former.losses[former.epoch()], 4)} after ${former.epoch()} epochs.`
           : "A new learning rate, or the other kind of steps, begins a new run.";
+        tell(compared, comparison);
       };
     },
 

@@ -1,6 +1,6 @@
 // @ts-check
 /** StabilityLab: the textbook's route and the shifted one, step by step, in four dtypes. Chapter "stability". */
-import { h, percent, python, show, subscript } from "./dom.js";
+import { h, percent, python, show, subscript, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { FORMATS, naiveRoute, roundTo, shiftedRoute } from "./maths.js";
 
@@ -176,7 +176,7 @@ const LAB = {
         h("div", { class: "ce-band ce-subnormal" }),
         lane(0),
         lane(1),
-        h("div", { class: "ce-axis" }, h("span"), h("span"), h("span", {}, "1"), h("span")),
+        h("div", { class: "ce-axis" }, h("span", {}, "0 ←"), h("span"), h("span", {}, "1"), h("span", {}, "→ ∞")),
       );
     };
 
@@ -212,7 +212,7 @@ const LAB = {
       const notes = faults(results);
       for (const { quantity, index, note, cell } of cells) {
         const told = notes[quantity] ?? "";
-        note.textContent = index === undefined ? String(told) : told[index] || "";
+        tell(note, index === undefined ? String(told) : told[index] || "");
         // A number that underflows after the shift is missed by nobody.
         cell.classList.toggle("ce-broken", note.textContent !== "" && !quantity.startsWith("shifted"));
       }
@@ -233,10 +233,8 @@ const LAB = {
       [bottom, normal, 0, top].forEach((x, k) => {
         axis.children[k].style.left = at(x);
       });
-      axis.children[0].textContent = "0 ←";
-      axis.children[3].textContent = "→ ∞";
       const smallest = 2 ** lowest * 2 ** -digits;
-      limits.textContent = `What ${state.dtype} can hold: from ${show(smallest)} to ${show(largest, 0)}, with fewer digits in the striped part. Full dots are exp z; hollow ones are exp(z − M), of which the largest is always 1.`;
+      tell(limits, `What ${state.dtype} can hold: from ${show(smallest)} to ${show(largest, 0)}, with fewer digits in the striped part. Full dots are exp z; hollow ones are exp(z − M), of which the largest is always 1.`);
       const score = state.logits.map((/** @type {number} */ z) => z * state.scale);
       const most = Math.max(...score);
       score.forEach((/** @type {number} */ z, /** @type {number} */ k) => {
