@@ -5,9 +5,11 @@ Sphinx, its extensions and KaTeX write the article; what is mended here cannot b
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bs4 import BeautifulSoup, NavigableString, Tag
+from bs4 import BeautifulSoup, Tag
+from bs4.element import NavigableString
 
 import formulas
 
@@ -52,7 +54,9 @@ def mend(body: str, glossary: dict[str, str]) -> Article:
 
 def set_aside(html: str) -> tuple[str, list[str]]:
     """The text with a placeholder for each piece that needs no parser, and the pieces, made lean."""
-    out, pieces, here = [], [], 0
+    out: list[str] = []
+    pieces: list[str] = []
+    here = 0
     while start := START.search(html, here):
         opening = start[0]
         if opening in END:
@@ -90,15 +94,19 @@ def only_data(html: str) -> str:
     return html if 'type="application/json"' in html[: html.index(">")] else ""
 
 
-LEAN = {"<pre": lean_code, "<script": only_data, "<svg": str}
+LEAN: dict[str, Callable[[str], str]] = {"<pre": lean_code, "<script": only_data, "<svg": str}
+
+
+def classes(element: Tag) -> list[str]:
+    return [name for name in element.get_attribute_list("class") if name]
 
 
 def drop_classes(soup: BeautifulSoup) -> None:
     """Those that nothing here styles; a long page has thousands."""
     for element in soup.select("[class]"):
-        kept = [name for name in element.get_attribute_list("class") if name and not UNSTYLED.fullmatch(name)]
+        kept = [name for name in classes(element) if not UNSTYLED.fullmatch(name)]
         if kept:
-            element["class"] = kept
+            element["class"] = " ".join(kept)
         else:
             del element["class"]
 
@@ -110,7 +118,7 @@ def mend_statements(soup: BeautifulSoup) -> None:
         del inner["id"]
     for proof in soup.select("div.proof#proof"):
         # Its kind stands in no class of its own.
-        proof["class"] = ["proof-of"]
+        proof["class"] = "proof-of"
         del proof["id"]
     for entry in soup.select("[role=doc-biblioentry]"):
         # Deprecated: an item of a list says as much.
@@ -127,12 +135,12 @@ def mend_tables(soup: BeautifulSoup) -> None:
         parent = table.parent
         if (
             parent is not None
-            and "pst-scrollable-table-container" not in parent.get("class", [])
+            and "pst-scrollable-table-container" not in classes(parent)
             and not table.find_parent(class_="ce-lab")
         ):
             table.wrap(soup.new_tag("div", attrs={"class": "wide"}))
-        elif parent is not None and "pst-scrollable-table-container" in parent.get("class", []):
-            parent["class"] = ["wide"]
+        elif parent is not None and "pst-scrollable-table-container" in classes(parent):
+            parent["class"] = "wide"
 
 
 def mend_folds(soup: BeautifulSoup) -> None:
@@ -140,7 +148,7 @@ def mend_folds(soup: BeautifulSoup) -> None:
     for summary in soup.select("details.hide > summary"):
         summary.clear()
         summary.attrs.pop("aria-label", None)
-        outputs = "below-input" in summary.parent.get("class", []) if summary.parent else False
+        outputs = summary.parent is not None and "below-input" in classes(summary.parent)
         summary.append("Output" if outputs else "Code")
     for marker in soup.select(".sd-summary-state-marker, .sd-summary-icon"):
         marker.decompose()
@@ -149,7 +157,7 @@ def mend_folds(soup: BeautifulSoup) -> None:
         if title is not None:
             folded.name, title.name = "details", "summary"
     for details in soup.find_all("details"):
-        if "toggle-shown" in details.get("class", []):
+        if "toggle-shown" in classes(details):
             details["open"] = ""
 
 
