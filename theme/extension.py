@@ -43,7 +43,7 @@ CONTENT_SECURITY_POLICY = (
     "form-action 'self'; base-uri 'none'"
 )
 # What of _static the pages name; Sphinx's search needs its own five.
-STATIC = {"book.css", "book.js", "icon.svg", "fonts", "katex", "labs", "previews", "documentation_options.js", "doctools.js", "sphinx_highlight.js", "language_data.js", "searchtools.js"}  # fmt: skip
+STATIC = {"book.css", "book.js", "icon.svg", "fonts", "inventory", "katex", "labs", "previews", "documentation_options.js", "doctools.js", "sphinx_highlight.js", "language_data.js", "searchtools.js"}  # fmt: skip
 UNLISTED = {"search", "404", "genindex"}
 # What a link of the theme leads to, by a part of its address.
 ELSEWHERE = {
@@ -171,7 +171,8 @@ def copy_labs(app: Sphinx) -> None:
     """What brings the labs to life without a kernel. In a folder of its own, or it would be added to every page."""
     if app.builder.format == "html":
         target = Path(app.outdir) / "_static" / "labs"
-        target.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
         for name in ("labs.js", "labs.css"):
             shutil.copy2(LABS / name, target)
 

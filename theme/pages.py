@@ -27,6 +27,9 @@ PIECE = re.compile(r'<ce-piece n="(\d+)"></ce-piece>')
 TOKEN = re.compile(r'<span class="([^"]*)">([^<]*)</span>')
 GROUPS = re.compile(r"(?P<c>c\w?)|(?P<k>k\w?|ow)|(?P<s>s[^i]?)")
 
+# A number keeps its per cent sign on the line; code keeps its own spaces.
+PERCENT = re.compile(r"<code\b.*?</code>|(\d(?:</span>)?) %", re.DOTALL)
+
 UNSTYLED = re.compile(
     r"docutils|container|notranslate|simple|arabic|colwidths-auto|align-default|row-(?:odd|even)|sd-(?!dropdown|summary-content|summary-state-marker|summary-icon).*"
 )
@@ -44,6 +47,7 @@ class Article:
 def mend(body: str, glossary: dict[str, str]) -> Article:
     """The page's body, mended; ``glossary`` gives the address of each term as this page has to write it."""
     skeleton, pieces = set_aside(body)
+    skeleton = PERCENT.sub(lambda match: f"{match[1]}\u00a0%" if match[1] else match[0], skeleton)
     soup = BeautifulSoup(skeleton, "html.parser")
     for repair in (drop_classes, mend_statements, mend_tables, mend_folds, mend_links):
         repair(soup)
