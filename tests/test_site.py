@@ -277,12 +277,12 @@ def test_a_formula_keeps_both_its_forms_and_loses_only_names():
     assert seen.get_text() == "p1"
     assert [span.get("class", [""])[0] for span in seen.find_all("span")] == [
         "bs",
-        "mn",
         "v",
         "",
         "ps",
         "mord",
     ]
+    assert [letter.get_text() for letter in seen.find_all("i")] == ["p"]
     assert "x-tex" not in html
     assert 'class="ps p2"' in html
     assert 'style="top:-2.55em"' in html

@@ -66,6 +66,8 @@ register_plugin("sphinxcontrib.bibtex.style.referencing", "author_year_round", R
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
+    # What theme/ makes of a page changes with it: a value that differs from the last build's has every page written anew.
+    app.add_config_value("theme_digest", digest(ROOT / "theme"), "html")
     # Before myst-nb and sphinxcontrib-katex read the values.
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", copy_katex)
@@ -76,6 +78,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("build-finished", offer_sibling_notebooks)
     app.connect("build-finished", finish_site)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def digest(folder: Path) -> str:
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 
 def configure(app: Sphinx, config: Config) -> None:

@@ -43,6 +43,8 @@ def letters_by_font(pages: str) -> dict[str, set[str]]:
     letters: dict[str, set[str]] = {font: {" "} for font in KATEX_CLASSES.values()}
     for name, text in re.findall(rf'class="(?:[^"]* )?({"|".join(KATEX_CLASSES)})(?: [^"]*)?"[^>]*>([^<]*)<', pages):
         letters[KATEX_CLASSES[name]] |= set(html.unescape(text))
+    # A variable is an element of its own.
+    letters[KATEX_CLASSES["mn"]].update(*map(html.unescape, re.findall(r"<i(?: [^>]*)?>([^<]*)</i>", pages)))
     return letters
 
 

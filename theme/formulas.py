@@ -15,6 +15,16 @@ SHALLOW = re.compile(
 )
 # A line of text is higher than these, which would hold it open.
 LOW_STRUT = re.compile(r'<span class="strut" style="height:(?:0\.\d+|1)em;(?:vertical-align:-0\.[0-2]\d*em;)?"></span>')
+# A subscript or superscript with nothing stacked in it is what HTML has elements for.
+SCRIPT = re.compile(
+    r'<span class="msupsub"><span class="vlist-t(?: vlist-t2)?"><span class="vlist-r"><span class="vlist" style="height:[^"]*">'
+    r'<span style="top:-(?P<top>[\d.]+)em;(?:margin-left:(?P<back>-?[\d.]+)em;)?margin-right:0\.05em;"><span class="pstrut" style="height:2\.7em;"></span>'
+    r'<span class="sizing reset-size6 size3(?: mtight)?">(?P<text>(?:[^<]|<span[^>]*>[^<]*</span>)*)</span></span></span>'
+    r'(?:<span class="vlist-s">\u200b</span>)?</span></span></span>'
+)
+SCRIPT_SIZE, SCRIPT_STRUT = 0.7, 2.7
+#: KaTeX's usual places of a script, in em of its line; any other stands in the element's own style.
+LOW, HIGH = -0.15, 0.363
 # What MathML says of looks, and a screen reader does not.
 LOOKS = re.compile(
     r" (?:stretchy|fence|separator|lspace|rspace|mathvariant|columnalign|columnspacing|rowspacing|minsize|maxsize|width|height"
@@ -50,10 +60,22 @@ def lean(html: str) -> str:
     said = re.sub(r"<semantics>(.*?)<annotation\b.*?</semantics>", r"\1", said, flags=re.DOTALL)
     said = LOOKS.sub("", said.replace(' xmlns="http://www.w3.org/1998/Math/MathML"', ""))
     # A lone letter needs no row.
+    # The root is a row by itself.
+    said = re.sub(r"<math><mrow>((?:(?!</?mrow>).)*)</mrow></math>", r"<math>\1</math>", said)
     said = re.sub(r"<mrow>(<m([ion])>[^<]*</m\2>)</mrow>", r"\1", said)
     seen = SHALLOW.sub(r"\1", LOW_STRUT.sub("", seen))
     seen = re.sub(r'class="mord (math\w+)(?: mtight)?"', r'class="\1"', seen)
-    return said + mark + shorten(without_names(seen))
+    return said + mark + shorten(SCRIPT.sub(script, without_names(seen)))
+
+
+def script(match: re.Match[str]) -> str:
+    """A lone subscript or superscript; lengths are in em of its own, smaller, letters."""
+    rise = float(match["top"]) - SCRIPT_STRUT
+    name = "sup" if rise > 0 else "sub"
+    style = "" if abs(rise - (HIGH if rise > 0 else LOW)) < 1e-3 else f"vertical-align:{rise / SCRIPT_SIZE:.4f}em;"
+    if float(match["back"] or 0):
+        style += f"margin-left:{float(match['back']) / SCRIPT_SIZE:.4f}em;"
+    return f'<{name} style="{style}">{match["text"]}</{name}>' if style else f"<{name}>{match['text']}</{name}>"
 
 
 def without_names(html: str) -> str:
@@ -91,6 +113,8 @@ def shorten(html: str) -> str:
         lambda match: f'class="sp {SPACES[match[1]]}"' if match[1] in SPACES else match[0],
         html,
     )
+    # Variables are the commonest thing of all.
+    html = re.sub(r'<span class="mn"((?: style="[^"]*")?)>([^<]*)</span>', r"<i\1>\2</i>", html)
     return re.sub(
         r'class="ps" style="height:([\d.]+)em"',
         lambda match: f'class="ps {STRUTS[match[1]]}"' if match[1] in STRUTS else match[0],
@@ -107,4 +131,11 @@ def stylesheet(css: str) -> str:
         f".katex .sp.{name}{{margin-right:{length}em}}"
         for name, length in zip(SPACES.values(), ("0.1667", "0.2222", "0.2778"), strict=True)
     )
-    return css + spaces + "".join(f".katex .ps.{name}{{height:{height}em}}" for height, name in STRUTS.items())
+    scripts = (
+        f".katex :is(sub,sup){{font-size:{SCRIPT_SIZE}em;line-height:0;margin-right:{0.05 / SCRIPT_SIZE:.4f}em}}"
+        f".katex sub{{vertical-align:{LOW / SCRIPT_SIZE:.4f}em}}.katex sup{{vertical-align:{HIGH / SCRIPT_SIZE:.4f}em}}"
+        ".katex i{font-family:KaTeX_Math;font-style:italic}"
+    )
+    return (
+        css + scripts + spaces + "".join(f".katex .ps.{name}{{height:{height}em}}" for height, name in STRUTS.items())
+    )

@@ -274,7 +274,7 @@ def test_a_reference_shows_what_it_points_at(scheme, visitor, origins):
     # Equations and words of the glossary as well.
     for href in ("#equation-", "glossary.html#term-"):
         page = visitor.open(f"{origins[scheme]}/chapters/softmax.html")
-        page.locator(f'main a[href*="{href}"]').first.hover()
+        page.locator(f'main a.reference[href*="{href}"]').first.hover()
         page.locator("#preview").wait_for(state="visible")
 
 
