@@ -63,14 +63,17 @@ def words_of_notebook(output: nbformat.NotebookNode) -> str:
         return output.text
     if output.output_type == "error":
         return f"{output.ename}: {output.evalue}"
-    return output.data["text/plain"].removeprefix("Figure: ")
+    text = output.data["text/plain"].removeprefix("Figure: ")
+    # An exercise's check is a list: dashes in the one, bullets in the other.
+    return re.sub(r"^ *(- )?", "", text, flags=re.MULTILINE) if "ce-check" in output.data.get("text/html", "") else text
 
 
 def words_of_page(output: Tag) -> str:
     figure = output.select_one("svg[role=img]")
     if figure is not None and "ce-figure" in str(output):
         return str(figure["aria-label"])
-    text = output.get_text()
+    check = output.select_one(".ce-check")
+    text = output.get_text() if check is None else "\n".join(check.stripped_strings)
     # The page shows the way that an error took; the notebook its name and message, which stand last.
     return text.strip().splitlines()[-1] if "traceback" in output["class"] else text
 

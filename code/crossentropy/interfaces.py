@@ -128,8 +128,8 @@ def diagnose(
 ) -> list[Finding]:
     """Look at the arguments of a PyTorch loss and name what is wrong with them; never raises.
 
-    An empty list means that nothing was found. Feeding ``log_softmax`` to ``cross_entropy`` is not reported: it
-    is idempotent, so value and gradient are right. Tensors are neither changed nor moved; of a batch of more than
+    An empty list means that nothing was found. Feeding ``log_softmax`` to ``cross_entropy`` is reported as what it is,
+    once too often and harmless: it is idempotent, so value and gradient are right. Tensors are neither changed nor moved; of a batch of more than
     ``READ_LIMIT`` entries only the leading samples are read.
 
     Args:
@@ -390,7 +390,7 @@ def _swapped(call: _Call) -> Finding | None:
     scores = bool((some != some.round()).any()) and bool(((some < 0) | (some > 1)).any())
     if t.ndim != z.ndim + 1 and not t.requires_grad and not scores:
         return None
-    return _find("arguments-swapped", first=_tensor(z), second=_tensor(t), loss=call.loss)
+    return _find("logits-not-float:swapped", first=_tensor(z), second=_tensor(t), loss=call.loss)
 
 
 def _input_dtype(call: _Call) -> Finding | None:
@@ -398,7 +398,7 @@ def _input_dtype(call: _Call) -> Finding | None:
     if z.dtype in FLOAT_DTYPES:
         return None
     variant = ":complex" if z.is_complex() else ":narrow" if z.is_floating_point() else ""
-    return _find("input-dtype" + variant, seen=_tensor(z), loss=call.loss)
+    return _find("logits-not-float" + variant, seen=_tensor(z), loss=call.loss)
 
 
 # --- options ----------------------------------------------------------------------------------------------------
@@ -451,7 +451,7 @@ def _smoothing(call: _Call) -> Finding | None:
 def _no_class_axis(call: _Call) -> Finding | None:
     z, t = call.logits, call.target
     if z.ndim == 0:
-        return _find("missing-class-axis:scalar")
+        return _find("target-shape:scalar")
     if z.ndim != 1 or t.shape != z.shape or len(z) == 1:
         return None
     labels = _wide(_sample(t)) if call.readable else torch.empty(0)
@@ -460,8 +460,8 @@ def _no_class_axis(call: _Call) -> Finding | None:
     binary = bool(((labels == 0) | (labels == 1)).all())
     if binary and labels.numel() > 2 and int(labels.sum()) == 1:
         return None  # One-hot: a single sample, for _same_shape to judge.
-    kind = "" if binary else ":quantity" if bool((labels != labels.round()).any()) else ":classes"
-    return _find("missing-class-axis" + kind, shape=_shape(z), n=len(z), loss=call.loss)
+    kind = ":squeezed" if binary else ":quantity" if bool((labels != labels.round()).any()) else ":classes"
+    return _find("single-column" + kind, shape=_shape(z), n=len(z), loss=call.loss)
 
 
 def _empty(call: _Call) -> Finding | None:
@@ -486,7 +486,7 @@ def _one_column(call: _Call) -> Finding | None:
         mend = f"nn.Linear(features, {int(labels.max()) + 1})  # one output a class"
     if bool((labels != labels.round()).any()) and bool(((labels < 0) | (labels > 1)).any()):
         mend = f"loss = F.mse_loss(logits{squeeze}, target)  # the target is a quantity, not a class"
-    return _find("one-output-column", shape=_shape(z), mend=mend)
+    return _find("single-column", shape=_shape(z), mend=mend)
 
 
 def _same_shape(call: _Call) -> Finding | None:
@@ -495,17 +495,17 @@ def _same_shape(call: _Call) -> Finding | None:
     if t.shape != call.logits.shape or (call.soft and call.loss == "cross_entropy"):
         return None
     if call.loss == "nll_loss":
-        return _find("one-hot-target:nll", seen=call.seen, want=call.index_shape, axis=axis)
+        return _find("target-shape:one-hot", seen=call.seen, want=call.index_shape, axis=axis)
     ones = _sample(t).long() if call.readable and not t.is_complex() else torch.zeros(t.ndim * (1,))
     if bool(((ones == 0) | (ones == 1)).all()) and bool((ones.sum(axis) > 1).any()):
-        return _find("multi-hot-target", seen=call.seen)
+        return _find("target-not-distribution:multi-hot", seen=call.seen)
     facts = {"seen": call.seen, "want": call.index_shape, "axis": axis, "loss": call.loss}
     if ones.numel() and bool((ones > 1).any()):
         if call.logits.ndim == 4:
             expected = f"with the classes in dim 1 the target must have shape {call.index_shape}"
-            return _find("target-channels", channels=t.shape[1], expected=expected, c=call.classes, **facts)
-        return _find("missing-class-axis:ids", shape=_shape(t), high=int(ones.max()), **facts)
-    return _find("one-hot-target", **facts)
+            return _find("target-shape:channels", channels=t.shape[1], expected=expected, c=call.classes, **facts)
+        return _find("target-shape:ids", shape=_shape(t), high=int(ones.max()), **facts)
+    return _find("target-dtype:one-hot", **facts)
 
 
 def _target_shape(call: _Call) -> Finding | None:
@@ -523,43 +523,43 @@ def _target_shape(call: _Call) -> Finding | None:
 
     for axis, size in enumerate(got):
         if size == 1 and got[:axis] + got[axis + 1 :] == want:
-            return say("extra-target-axis", axis=axis)
+            return say("target-shape:extra-axis", axis=axis)
     for axis, size in enumerate(shape):
         rest = shape[:axis] + shape[axis + 1 :]
         if size == 1 and len(rest) > 1 and rest[:1] + rest[2:] == got:
-            return say("extra-logits-axis", axis=axis)
+            return say("target-shape:extra-logits-axis", axis=axis)
     if z.ndim > 2 and got == shape[:-1]:
-        return say("class-axis-last")
+        return say("class-axis")
     if z.ndim > 2 and len(got) in (1, 2) and got[0] == m == math.prod(shape[:-1]):
-        return say("not-flattened:logits")
+        return say("target-shape:flat")
     if z.ndim == 2 and m == n > 1 and 1 not in got:
-        return say("not-flattened:target")
+        return say("target-shape:not-flat")
     if z.ndim > 2 and got == (n, *shape[2:], c):
-        return say("one-hot-target:last")
+        return say("target-shape:one-hot-last")
     if z.ndim > 2 and t.ndim == z.ndim and got[0] == n and shape[2:] in (got[2:], got[1:-1]):
-        return say("target-channels", channels=got[1] if got[2:] == shape[2:] else got[-1])
+        return say("target-shape:channels", channels=got[1] if got[2:] == shape[2:] else got[-1])
     if z.ndim > 2 and got in ((n,), (n, 1)):
         pooled = "logits.flatten(1)" if math.prod(shape[2:]) == 1 else "logits.flatten(2).mean(-1)"
         return say("target-shape:unpooled", pooled=pooled)
     if z.ndim > 2 and got == shape[1:]:
-        return say("missing-batch-axis")
+        return say("target-shape:unbatched")
     if z.ndim == 2 and got == (c,) and n > 1:
-        return say("batch-axes-swapped:classes")
+        return say("class-axis:first")
     if z.ndim == 3 and got == (shape[1], n):
-        return say("batch-axes-swapped")
+        return say("target-shape:time-first")
     if z.ndim == 3 and t.ndim == 2 and got[0] == n and abs(got[1] - shape[1]) == 1:
         cut, labels = ("logits[:, :-1]", "target") if shape[1] > got[1] else ("logits", "target[:, 1:]")
-        return say("sequence-length-mismatch", cut=cut, labels=labels)
+        return say("target-shape:shifted", cut=cut, labels=labels)
     if z.ndim > 2 and t.ndim == z.ndim - 1 and got[0] == n:
-        return say("size-mismatch" if z.ndim == 4 else "target-shape")
+        return say("target-shape:size" if z.ndim == 4 else "target-shape")
     if z.ndim == t.ndim == 2 and got[0] == n:
         return say("target-shape:columns", columns=got[1])
     if z.ndim == 2 and m != n and m and m == max(got, default=0) and (n % m == 0 or m % n == 0):
-        return say("batch-size-mismatch:view")
+        return say("target-shape:view")
     if not got and n == 1:
-        return say("batch-size-mismatch:scalar")
+        return say("target-shape:single")
     if not got or got[0] != n:
-        return say("batch-size-mismatch", m=got[0] if got else 0)
+        return say("target-shape:batch-size", m=got[0] if got else 0)
     return say("target-shape")
 
 
@@ -583,7 +583,7 @@ def _swapped_soft(call: _Call) -> Finding | None:
     if not call.soft or not z.numel() or not _distributed(call.all_rows, call.tolerance) or not bool((t < 0).any()):
         return None
     logs = _distributed(call.as_rows(t).exp(), 10 * call.tolerance)
-    return None if logs else _find("arguments-swapped:soft")
+    return None if logs else _find("target-not-distribution:swapped")
 
 
 # --- values of class indices ------------------------------------------------------------------------------------
@@ -598,13 +598,13 @@ def _out_of_range(call: _Call) -> Finding | None:
     low, high = int(kept.min()), int(kept.max())
     facts = {"odd": _list(bad), "c": c, "top": c - 1, "ignore": call.ignore_index, "loss": call.loss}
     if low == 1 and high == c:
-        return _find("labels-start-at-one", **facts)
+        return _find("target-out-of-range:from-one", **facts)
     if c == 2 and _unique(kept).tolist() == [-1, 1]:
-        return _find("plus-minus-labels", raises="", divide="//", **facts)
+        return _find("target-out-of-range:plus-minus", raises="", divide="//", **facts)
     if c == 2 and set(_unique(kept).tolist()) == {0, 255}:
         return _find("target-out-of-range:bytes", **facts)
     if len(bad) == 1 and (bad[0] < 0 or bad[0] in (250, 255)) and bool((kept != bad[0]).any()):
-        return _find("padding-not-ignored", **facts)
+        return _find("target-out-of-range:padding", **facts)
     mend = f"nn.Linear(features, {high + 1})  # one output a class; or map the labels to 0..{c - 1}"
     return _find(
         "target-out-of-range", **facts, mend=mend if low >= 0 else f"assert 0 <= target.min() and target.max() < {c}"
@@ -615,7 +615,7 @@ def _all_ignored(call: _Call) -> Finding | None:
     n = len(call.labels)
     if call.soft or not n or bool(call.counted.any()) or not call.averaged:
         return None
-    return _find("all-targets-ignored", n=n, ignore=call.ignore_index, loss=call.loss)
+    return _find("all-ignored", n=n, ignore=call.ignore_index, loss=call.loss)
 
 
 def _ignored_class(call: _Call) -> Finding | None:
@@ -648,7 +648,7 @@ def _soft_target(call: _Call) -> Finding | None:
     if not t.numel():
         return None
     if not bool(t.isfinite().all()):
-        return _find("target-not-finite", first=_first(t[~t.isfinite()]))
+        return _find("target-not-distribution:not-finite", first=_first(t[~t.isfinite()]))
     sums = t.sum(-1, dtype=torch.float64)
     off = (sums - 1).abs() > max(1.01e-2, call.tolerance)
     if not call.averaged:
@@ -658,19 +658,19 @@ def _soft_target(call: _Call) -> Finding | None:
         return None
     other = next((a for a in range(whole_t.ndim) if a != axis and _is_distribution(whole_t, a)), None)
     if other is not None and 1 < other == whole_t.ndim - 1:
-        return _find("class-axis-last:soft", shape=shape)
+        return _find("class-axis:soft", shape=shape)
     if other is not None:
-        return _find("softmax-over-wrong-axis:target", axis=other, right=axis)
+        return _find("target-not-distribution:wrong-axis", axis=other, right=axis)
     if low < 0:
-        logs = ":log" if _distributed(t.exp(), 1e-2) else ""
-        return _find("negative-target-probability" + logs, shape=shape, low=low, axis=axis, loss=call.loss)
+        logs = "-log" if _distributed(t.exp(), 1e-2) else ""
+        return _find("target-not-distribution:negative" + logs, shape=shape, low=low, axis=axis, loss=call.loss)
     whole = bool((t == t.round()).all())
     if whole and high > 1:
-        return _find("class-ids-as-probabilities", shape=shape, high=high, want=call.index_shape, axis=axis)
+        return _find("target-not-distribution:class-ids", shape=shape, high=high, want=call.index_shape, axis=axis)
     if whole and bool((sums > 1).any()):
-        return _find("multi-hot-target", seen=call.seen)
+        return _find("target-not-distribution:multi-hot", seen=call.seen)
     row = int(off.nonzero()[0])
-    return _find("target-not-normalised", row=row, total=sums[row].item(), bad=int(off.sum()), n=len(off), axis=axis)
+    return _find("target-not-distribution", row=row, total=sums[row].item(), bad=int(off.sum()), n=len(off), axis=axis)
 
 
 # --- values of scores -------------------------------------------------------------------------------------------
@@ -680,9 +680,9 @@ def _not_finite(call: _Call) -> Finding | None:
     z, dtype = call.values[0], call.logits.dtype
     half = f"; {dtype} overflows above {torch.finfo(dtype).max:.4g}" if dtype == torch.float16 else ""
     if bool(z.isnan().any()):
-        return _find("nan-input", n=int(z.isnan().sum()), size=z.numel(), half=half)
+        return _find("non-finite-logits:nan", n=int(z.isnan().sum()), size=z.numel(), half=half)
     if bool(z.isposinf().any()) and call.loss != "binary_cross_entropy_with_logits":
-        return _find("infinite-input", n=int(z.isposinf().sum()), half=half)
+        return _find("non-finite-logits", n=int(z.isposinf().sum()), half=half)
     return None
 
 
@@ -692,7 +692,7 @@ def _masked(call: _Call) -> Finding | None:
     masked, finite = rows.isneginf(), ""
     n, whole = int(masked.sum()), masked.all(-1)
     if n and bool(whole.any()):
-        return _find("masked-row", row=int(whole.nonzero()[0]))
+        return _find("non-finite-logits:masked-row", row=int(whole.nonzero()[0]))
     if not n and len(rows):
         # A finite stand-in such as -1e9, finfo.min or -10000, far below scores of an ordinary size.
         masked = (rows <= -9e3) & (rows.amax(-1, keepdim=True).abs() < 1e3)
@@ -706,18 +706,24 @@ def _masked(call: _Call) -> Finding | None:
             return None
         why = f"the target gives a masked class mass, so the loss is {finite or 'inf'}" if clash else _NAN_MASK
         mend = f"target.masked_fill(logits < -9e3, 0.0), dim={call.axis}, p=1"
-        return _find("masked-with-soft-target", n=n, value=value, why=why, axis=call.axis, mend=mend)
+        return _find("non-finite-logits:soft-target", n=n, value=value, why=why, axis=call.axis, mend=mend)
     if call.smoothing and bool(masked[call.counted].any()):
-        return _find("masked-with-smoothing", smoothing=call.smoothing, n=n, value=value, huge=finite or "inf")
+        return _find("non-finite-logits:smoothing", smoothing=call.smoothing, n=n, value=value, huge=finite or "inf")
     y = call.labels.clamp(0, call.classes - 1)
     hit = masked.gather(1, y.unsqueeze(1)).squeeze(1) & call.counted
     if not bool(hit.any()):
         return None
     row = int(hit.nonzero()[0])
-    logs = ":log" if not finite and _distributed(rows.exp(), 10 * call.tolerance) else ""
+    logs = "-log" if not finite and _distributed(rows.exp(), 10 * call.tolerance) else ""
     facts = {"axis": call.axis, "top": call.classes - 1, "ignore": call.ignore_index, "loss": call.loss}
     return _find(
-        "masked-target" + logs, row=row, label=int(y[row]), n=int(hit.sum()), value=value, huge=finite or "inf", **facts
+        "non-finite-logits:masked-target" + logs,
+        row=row,
+        label=int(y[row]),
+        n=int(hit.sum()),
+        value=value,
+        huge=finite or "inf",
+        **facts,
     )
 
 
@@ -725,20 +731,24 @@ _NAN_MASK = "0 * -inf makes the loss NaN"
 
 
 def _fed_probabilities(call: _Call) -> Finding | None:
-    """cross_entropy that is given the output of softmax, sigmoid or ReLU."""
+    """cross_entropy that is given the output of softmax, log_softmax, sigmoid or ReLU."""
     z, c, axis, whole = call.rows, call.classes, call.axis, call.values[0]
-    if c < 2 or not len(z) or not bool(z.isfinite().all()) or bool(z.min() < 0):
+    if c < 2 or not len(z) or not bool(z.isfinite().all()):
+        return None
+    if bool(z.max() <= 0) and _distributed(z.exp(), call.tolerance):
+        return _find("log-softmax-before-loss", n=len(z), loss=call.loss)
+    if bool(z.min() < 0):
         return None
     # Probabilities typed with two digits sum to 0.99 or 1.01.
     if _distributed(z, max(call.tolerance, 1.01e-2) if z.numel() > 2 else call.tolerance):
         least, most = trapped_range(c)
-        return _find("softmax-before-cross-entropy", n=len(z), c=c, least=least, most=most)
+        return _find("softmax-before-loss", n=len(z), c=c, least=least, most=most)
     for other in range(whole.ndim):
         if other != axis and _is_distribution(whole, other):
-            return _find("softmax-over-wrong-axis:input", axis=other, right=axis)
+            return _find("softmax-before-loss:wrong-axis", axis=other, right=axis)
     if _unit_interval(z, call.logits.dtype):
         low, high = z.min().item(), z.max().item()
-        return _find("sigmoid-before-cross-entropy", size=z.numel(), low=low, high=high, c=c)
+        return _find("sigmoid-before-loss", size=z.numel(), low=low, high=high, c=c)
     zeros = (z == 0).double().mean().item()
     if z.numel() < 32 or zeros < 0.2 or bool((z == z.round()).all()):
         return None
@@ -760,7 +770,7 @@ def _class_axis_evidence(call: _Call) -> Finding | None:
     if len(gain) < 4 or there.mean() > 0.5 * math.log(call.classes) or gain.mean() <= 4 * gain.std() / len(gain) ** 0.5:
         return None
     means = {"there": there.mean().item(), "here": here.mean().item()}
-    return _find("class-axis-last:square", shape=_shape(call.logits), loss=call.loss, **means)
+    return _find("class-axis:square", shape=_shape(call.logits), loss=call.loss, **means)
 
 
 def _not_log_probabilities(call: _Call) -> Finding | None:
@@ -770,19 +780,19 @@ def _not_log_probabilities(call: _Call) -> Finding | None:
         return None
     low, high = z.min().item(), z.max().item()
     if _distributed(z, call.tolerance):
-        return _find("probabilities-to-nll-loss", low=low, high=high, axis=axis)
+        return _find("probabilities-to-nll", low=low, high=high, axis=axis)
     if low >= 0 and high <= 1 and z.numel() >= 6:
-        return _find("probabilities-to-nll-loss:sigmoid", low=low, high=high)
+        return _find("probabilities-to-nll:sigmoid", low=low, high=high)
     for other in range(whole.ndim):
         if other != axis and _is_distribution(whole.exp(), other):
-            return _find("softmax-over-wrong-axis:log", axis=other, right=axis)
+            return _find("class-axis:log-softmax", axis=other, right=axis)
     for name, base in (("log2", 2.0), ("log10", 10.0)):
         if _distributed(base**z, wide):
-            return _find("log-of-another-base", name=name, base=base, scale=1 / math.log(base))
+            return _find("logits-to-nll:base", name=name, base=base, scale=1 / math.log(base))
     if _distributed((-z).exp(), wide):
-        return _find("sign-flipped")
+        return _find("logits-to-nll:sign")
     worst = z.logsumexp(-1).abs().max().item()
-    return _find("logits-to-nll-loss", worst=worst, low=low, high=high, axis=axis)
+    return _find("logits-to-nll", worst=worst, low=low, high=high, axis=axis)
 
 
 # --- class weights ----------------------------------------------------------------------------------------------
@@ -823,7 +833,7 @@ def _class_weight(call: _Call) -> Finding | None:
     if not len(present) or not call.averaged or bool(((present < 0) | (present >= c)).any()):
         return None
     if not bool(w[present].any()):
-        return _find("weight-all-zero", present=_list(_unique(present)), loss=call.loss)
+        return _find("zero-weight", present=_list(_unique(present)), loss=call.loss)
     if len(present) == 1 and not even and not call.smoothing:
         return _find("weight-cancels", w=w[present[0]].item(), loss=call.loss)
     return None
@@ -839,10 +849,10 @@ def _binary_shape(call: _Call) -> Finding | None:
     facts = {"shape": _shape(z), "got": _shape(t), "loss": loss}
     one_label = z.ndim > 1 and z.shape[1] > 1 and (tuple(t.shape) == call.index_shape or tuple(t.shape) == (len(z), 1))
     if one_label:
-        return _find("class-ids-to-binary-loss", **facts, c=z.shape[1], squeeze=".squeeze(1)" * (t.ndim == z.ndim))
+        return _find("target-shape:binary-ids", **facts, c=z.shape[1], squeeze=".squeeze(1)" * (t.ndim == z.ndim))
     if z.ndim and t.ndim and len(z) != len(t) and z.numel() != t.numel():
         seen = f"the input has shape {_shape(z)}, the target {_shape(t)}"
-        return _find("batch-size-mismatch", seen=seen, n=len(z), m=len(t), expected=f"{loss} needs one shape")
+        return _find("target-shape:batch-size", seen=seen, n=len(z), m=len(t), expected=f"{loss} needs one shape")
     axes = [a for a, size in enumerate(z.shape) if size == 1 and z.shape[:a] + z.shape[a + 1 :] == t.shape]
     number = "" if t.is_floating_point() else ".float()"
     mend = (
@@ -852,7 +862,7 @@ def _binary_shape(call: _Call) -> Finding | None:
     )
     if axes:
         mend = f"loss = F.{loss}(logits.squeeze({axes[-1]}), target{number})"
-    return _find("binary-shape", **facts, mend=mend)
+    return _find("target-shape:binary", **facts, mend=mend)
 
 
 def _binary_dtype(call: _Call) -> Finding | None:
@@ -874,20 +884,20 @@ def _binary_target(call: _Call) -> Finding | None:
     if bool(((t >= 0) & (t <= 1)).all()):
         return None
     if bool(t.isnan().any()):
-        return _find("target-not-finite", first="nan")
+        return _find("bce-target-out-of-range:not-finite", first="nan")
     low, high = t.min().item(), t.max().item()
     whole = bool((t == t.round()).all())
     quiet = call.loss != "binary_cross_entropy"
     raises = "; nothing raises, and the loss can fall below zero without end" if quiet else ""
     facts = {"low": low, "high": high, "raises": raises, "loss": call.loss}
     if whole and low == -1 and not bool((t == 0).any()) and high == 1:
-        return _find("plus-minus-labels", divide="/", **facts)
+        return _find("bce-target-out-of-range:plus-minus", divide="/", **facts)
     if whole and low < 0 and high <= 1:
-        return _find("padding-not-ignored:binary", odd=low, keep=">= 0", **facts)
+        return _find("bce-target-out-of-range:padding", odd=low, keep=">= 0", **facts)
     if _unique(t).tolist() == [0, 1, 255]:
-        return _find("padding-not-ignored:binary", odd=255, keep="!= 255", **facts)
+        return _find("bce-target-out-of-range:padding", odd=255, keep="!= 255", **facts)
     variant = ":bytes" if high == 255 else ":ids" if whole and low >= 0 else ""
-    return _find("binary-target-out-of-range" + variant, **facts)
+    return _find("bce-target-out-of-range" + variant, **facts)
 
 
 def _swapped_binary(call: _Call) -> Finding | None:
@@ -907,9 +917,9 @@ def _binary_probabilities(call: _Call) -> Finding | None:
         return None
     low, high = p.min().item(), p.max().item()
     if low < -1e-4 or high > 1 + 1e-4:
-        return _find("logits-to-binary-cross-entropy" + ":log" * (high <= 0), low=low, high=high)
+        return _find(f"probabilities-out-of-range:{'log' if high <= 0 else 'logits'}", low=low, high=high)
     if low < 0 or high > 1:
-        return _find("probability-out-of-range", low=low, high=high)
+        return _find("probabilities-out-of-range", low=low, high=high)
     wrong = int((((p == 0) & (t > 0)) | ((p == 1) & (t < 1))).sum())
     return _find("saturated-probability", n=wrong) if wrong else None
 
@@ -923,7 +933,7 @@ def _softmax_to_binary(call: _Call) -> Finding | None:
     # Two columns of a softmax with one-hot targets give exactly the cross-entropy.
     if single and p.shape[axis] == 2:
         return None
-    return _find(f"softmax-to-binary-cross-entropy:{'single' if single else 'several'}", c=p.shape[axis], axis=axis)
+    return _find(f"softmax-before-loss:binary-{'single' if single else 'several'}", c=p.shape[axis], axis=axis)
 
 
 def _binary_logits(call: _Call) -> Finding | None:
@@ -939,13 +949,13 @@ def _binary_logits(call: _Call) -> Finding | None:
     if not (softmax or hard or fits or _unit_interval(z, call.logits.dtype)):
         return None
     kind = "softmax" if softmax else "threshold" if hard else "sigmoid"
-    return _find("sigmoid-before-bce-with-logits", size=z.numel(), low=z.min().item(), high=z.max().item(), kind=kind)
+    return _find("sigmoid-before-loss:binary", size=z.numel(), low=z.min().item(), high=z.max().item(), kind=kind)
 
 
 def _binary_infinite(call: _Call) -> Finding | None:
     z = call.values[0]
     bad = z[z.isinf()]
-    return _find("infinite-input:binary", n=len(bad), first=_first(bad)) if len(bad) else None
+    return _find("non-finite-logits:binary", n=len(bad), first=_first(bad)) if len(bad) else None
 
 
 def _entry_weight(call: _Call) -> Finding | None:
@@ -970,8 +980,8 @@ def _kl_shape(call: _Call) -> Finding | None:
     one_prior = z.ndim >= t.ndim > 0 and t.shape[-1] == z.shape[-1] and _expands(t, z)
     if max(z.shape, default=0) > 1 and (z.shape == t.shape or one_prior):
         return None
-    ids = ":ids" if not t.is_floating_point() and t.ndim == z.ndim - 1 else ""
-    return _find("kl-shape" + ids, shape=_shape(z), got=_shape(t), dtype=t.dtype)
+    ids = "-ids" if not t.is_floating_point() and t.ndim == z.ndim - 1 else ""
+    return _find("target-shape:kl" + ids, shape=_shape(z), got=_shape(t), dtype=t.dtype)
 
 
 def _kl_dtype(call: _Call) -> Finding | None:
@@ -987,20 +997,20 @@ def _kl_arguments(call: _Call) -> Finding | None:
     z_log, t_log, t_prob = _axes(z.exp(), wide), _axes(t.exp(), wide), _axes(t, wide)
     low, high, least = z.min().item(), z.max().item(), t.min().item()
     if not z_log and _axes(z, call.tolerance):
-        return _find("arguments-swapped:kl" if t_log and not t_prob else "probabilities-to-kl-div", low=low, high=high)
+        return _find("kl-not-log:swapped" if t_log and not t_prob else "kl-not-log", low=low, high=high)
     if not z_log:
-        return _find("logits-to-kl-div", low=low, high=high)
+        return _find("kl-not-log:logits", low=low, high=high)
     if t_prob:
         apart = t.shape == z.shape and not set(z_log) & set(t_prob)
-        return _find("softmax-over-wrong-axis:kl", axis=z_log[0][0], other=t_prob[0][0]) if apart else None
+        return _find("target-not-distribution:kl-axis", axis=z_log[0][0], other=t_prob[0][0]) if apart else None
     if t_log:
-        return _find("log-target")
+        return _find("target-not-distribution:kl-log")
     if not least >= 0:
-        return _find("negative-target-probability:kl", shape=_shape(t), low=least, axis=z_log[0][0])
+        return _find("target-not-distribution:kl-negative", shape=_shape(t), low=least, axis=z_log[0][0])
     sums = t.sum(-1)
     if call.reduction in ("sum", "none") and _distributed(t[sums != 0], wide):
         return None  # Rows of zeros leave padding out.
-    return _find("target-not-normalised:kl", total=sums.flatten()[(sums - 1).abs().argmax()].item())
+    return _find("target-not-distribution:kl", total=sums.flatten()[(sums - 1).abs().argmax()].item())
 
 
 def _kl_infinite(call: _Call) -> Finding | None:
@@ -1008,12 +1018,12 @@ def _kl_infinite(call: _Call) -> Finding | None:
     masked = z.isneginf()
     if not bool(masked.any()):
         return None
-    return _find(f"masked-input:{'inf' if bool((masked & (t > 0)).any()) else 'nan'}", n=int(masked.sum()))
+    return _find(f"non-finite-logits:kl-{'inf' if bool((masked & (t > 0)).any()) else 'nan'}", n=int(masked.sum()))
 
 
 def _kl_mean(call: _Call) -> Finding | None:
     n, size = len(call.logits), call.logits.numel()
-    return _find("kl-mean", size=size, n=n, factor=size / n) if call.averaged and size else None
+    return _find("kl-reduction-mean", size=size, n=n, factor=size / n) if call.averaged and size else None
 
 
 # --- the last resort: run it ------------------------------------------------------------------------------------

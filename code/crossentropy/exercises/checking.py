@@ -1,9 +1,10 @@
 """``check``: run a learner's function on an exercise, and say at once what is right, what is not, and why."""
 
 import html
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, overload
 
 from crossentropy.exercises import progress
 from crossentropy.exercises.data import Exercise, load, names
@@ -74,7 +75,7 @@ class Result:
     def _repr_html_(self) -> str:
         colour = GOOD if self.passed else "currentColor" if self.blank else BAD
         rows = "".join(
-            f"<li>{html.escape(heading)}{''.join(f'<br>{html.escape(line)}' for line in body)}</li>"
+            f"<li>{html.escape(heading)}{''.join(f'<br>{_linked(line)}' for line in body)}</li>"
             for heading, body in self._parts()
         )
         return (
@@ -115,7 +116,13 @@ class Progress:
         return f"<p><strong>{self.heading}</strong></p><table><thead>{head}</thead><tbody>{rows}</tbody></table>"
 
 
-def check(name: str | None = None, function: Callable[..., Any] | None = None, *, seconds: float = SECONDS) -> Any:
+@overload
+def check() -> Progress: ...
+@overload
+def check(name: str, function: Callable[..., Any], *, seconds: float = SECONDS) -> Result: ...
+def check(
+    name: str | None = None, function: Callable[..., Any] | None = None, *, seconds: float = SECONDS
+) -> Result | Progress:
     """Try a function on an exercise; without arguments, list the exercises and what is solved.
 
     Args:
@@ -160,6 +167,11 @@ def _lines(failure: Failure) -> list[str]:
         f"{kinds.get(failure.property, 'came')}: {failure.got}",
         f"expected: {failure.expected}",
     ]
+
+
+def _linked(line: str) -> str:
+    """A line as HTML; a chapter that it sends the reader to is a link to the notebook beside this one."""
+    return re.sub(r"^Read on: chapter (\w+)", r'Read on: <a href="\1.ipynb">chapter \1</a>', html.escape(line))
 
 
 def _escaped(text: str) -> str:

@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+if TYPE_CHECKING:
+    from crossentropy.exercises.judging import Verdict
 
 FOLDER = Path(__file__).parent
 # The catalogue of misconceptions lies beside the exercises and is none.
@@ -125,8 +128,9 @@ class Exercise:
         """What the reference, or another expression of the file, gives; None where it raises."""
         return evaluate(expression or self.reference, call.arguments)
 
-    def judge(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> "Any":
-        """Judge what a function made of ``calls``; runs nothing of the learner's. Returns a ``Verdict``."""
+    def judge(self, calls: Sequence[Call], outcomes: Sequence[Outcome]) -> "Verdict":
+        """Judge what a function made of ``calls``, one outcome a call; runs nothing of the learner's."""
+        # Judging needs this module; here it is needed at last.
         from crossentropy.exercises.judging import judge
 
         return judge(self, calls, outcomes)
@@ -140,7 +144,8 @@ class Exercise:
         for name, value in call.arguments.items():
             kind = self.arguments[name]
             if kind == "index":
-                arguments[name] = order.argsort()[value]
+                # A negative index is none, but a mark: it stays.
+                arguments[name] = torch.where(value < 0, value, order.argsort()[value.clamp(min=0)])
                 continue
             if value.dim() and value.shape[-1] == size:
                 value = value[..., order]
@@ -163,7 +168,7 @@ def evaluate(source: str, arguments: Mapping[str, Tensor]) -> Tensor | None:
     """
     try:
         with torch.enable_grad():
-            value = _compiled(source, tuple(arguments))(**{name: value for name, value in arguments.items()})
+            value = _compiled(source, tuple(arguments))(**arguments)
     except (RuntimeError, ValueError, TypeError, IndexError, ZeroDivisionError, OverflowError):
         return None
     return value if isinstance(value, Tensor) else torch.as_tensor(value, dtype=torch.float64)
@@ -237,7 +242,9 @@ def read(path: Path) -> Exercise:
 
     arguments = take("arguments")
     if unknown := set(arguments.values()) - KINDS:
-        raise ValueError(f"{path.name}: arguments must be of the kinds {', '.join(sorted(KINDS))}; got {unknown.pop()!r}")
+        raise ValueError(
+            f"{path.name}: arguments must be of the kinds {', '.join(sorted(KINDS))}; got {unknown.pop()!r}"
+        )
     gradient, tolerance = take("gradient", False), take("tolerance", 1e-8)
     calls = tuple(_call(path, row, arguments, gradient, tolerance) for row in take("calls"))
     mistakes = tuple(mistake for row in take("mistakes", []) for mistake in _mistakes(path, row))
@@ -249,7 +256,9 @@ def read(path: Path) -> Exercise:
     known = {**catalogue(), **_misconceptions(take("misconceptions", {}))}
     codes = [*behaviours, *factors, *(code for mistake in mistakes for code in mistake.codes)]
     if missing := [code for code in codes if code not in known]:
-        raise ValueError(f"{path.name}: the misconception {missing[0]!r} is explained neither here nor in {CATALOGUE}.toml")
+        raise ValueError(
+            f"{path.name}: the misconception {missing[0]!r} is explained neither here nor in {CATALOGUE}.toml"
+        )
     exercise = Exercise(
         name=path.stem,
         title=take("title"),
@@ -270,7 +279,11 @@ def read(path: Path) -> Exercise:
     if record:
         raise ValueError(f"{path.name}: unknown key {next(iter(record))!r}")
     for call in calls:
-        if exercise.answer(call) is None:
+        try:
+            answer = exercise.answer(call)
+        except Exception as error:
+            raise ValueError(f"{path.name}: the reference fails on the call {call.name!r}: {error}") from error
+        if answer is None:
             raise ValueError(f"{path.name}: the reference fails on the call {call.name!r}")
     return exercise
 

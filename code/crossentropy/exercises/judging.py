@@ -18,6 +18,8 @@ Array = npt.NDArray[np.float64]
 NEARNESS = 0.01
 # A number typed in by hand has few digits.
 TYPED = 5e-3
+# These have no gradient by themselves: that it does not flow is no second mistake.
+SLOPELESS = {"accuracy-for-loss", "argmax-for-softmax"}
 PROPERTIES = {
     "definition": "agrees with the definition",
     "stable": "stays right for logits beyond ±300",
@@ -111,12 +113,16 @@ class _Case:
         )
         self.shaped = self.value is not None and self.value.shape == self.expected.shape
         self.zeros = any(
-            exercise.arguments[name] == "distribution" and bool((value == 0).any()) for name, value in call.arguments.items()
+            exercise.arguments[name] == "distribution" and bool((value == 0).any())
+            for name, value in call.arguments.items()
         )
         unlimited = self.value is not None and not bool(self.value.isfinite().all())
         # Not finite where it could be: the exponentials overflowed, or 0 log 0 is nan.
         self.overflowed = unlimited and call.extreme and bool(self.expected.isfinite().all())
         self.undefined = self.zeros and self.value is not None and bool(self.value.isnan().any())
+        self.bounded = (
+            bool(self.expected.isinf().any()) and self.value is not None and bool(self.value.isfinite().all())
+        )
         self.late = outcome.problem is not None and outcome.problem.kind == "timeout"
 
     @property
@@ -170,7 +176,11 @@ def _message(failures: Sequence[Failure], misconceptions: Sequence[Misconception
     if misconceptions:
         return " ".join(f"{misconception.title}. {misconception.explanation}" for misconception in misconceptions)
     first = failures[0]
-    return f"Your function {PROBLEMS[first.property]}." if first.property in PROBLEMS else f"Not yet: it must hold that the answer {first.text}."
+    return (
+        f"Your function {PROBLEMS[first.property]}."
+        if first.property in PROBLEMS
+        else f"Not yet: it must hold that the answer {first.text}."
+    )
 
 
 def _failure(name: str, case: _Case) -> Failure:
@@ -178,7 +188,9 @@ def _failure(name: str, case: _Case) -> Failure:
     if name == "gradient":
         got, expected = "no gradient, or another one", "the gradient of the definition"
     elif name == "arguments":
-        changed = next(key for key, value in case.call.arguments.items() if not _same(value, case.outcome.arguments_after[key]))
+        changed = next(
+            key for key, value in case.call.arguments.items() if not _same(value, case.outcome.arguments_after[key])
+        )
         got, expected = f"{changed}={brief(case.outcome.arguments_after[changed])} afterwards", str(case.call)
     return Failure(name, PROPERTIES[name], case.call, got, expected)
 
@@ -211,7 +223,12 @@ def _holds(name: str, case: _Case) -> bool | None:
     if not case.shaped or bool(value.isnan().any()):
         return None
     tolerance = max(call.tolerance, 64 * torch.finfo(value.dtype).eps) * max(1.0, scale(call))
-    bounds = {"non-negative": (0.0, math.inf), "non-positive": (-math.inf, 0.0), "between-zero-and-one": (0.0, 1.0), "at-least-one": (1.0, math.inf)}
+    bounds = {
+        "non-negative": (0.0, math.inf),
+        "non-positive": (-math.inf, 0.0),
+        "between-zero-and-one": (0.0, 1.0),
+        "at-least-one": (1.0, math.inf),
+    }
     if name in bounds:
         low, high = bounds[name]
         return bool(((value >= low - tolerance) & (value <= high + tolerance)).all())
@@ -227,16 +244,21 @@ def _flows(case: _Case) -> bool:
         gradient is not None
         and gradient.shape == expected.shape
         and bool(((gradient - expected).abs() <= 1e-4 * expected.abs().clamp(min=1.0)).all())
-        for gradient, expected in ((case.outcome.gradients.get(name), value) for name, value in _expected_gradients(case).items())
+        for gradient, expected in (
+            (case.outcome.gradients.get(name), value) for name, value in _expected_gradients(case).items()
+        )
     )
 
 
 def _expected_gradients(case: _Case) -> dict[str, Tensor]:
-    leaves = {name: value.clone().requires_grad_(value.is_floating_point()) for name, value in case.call.arguments.items()}
+    leaves = {
+        name: value.clone().requires_grad_(value.is_floating_point()) for name, value in case.call.arguments.items()
+    }
+    wanted = {name: leaf for name, leaf in leaves.items() if leaf.requires_grad}
     result = case.exercise.answer(Call(case.call.name, leaves))
     assert result is not None
-    (result * weights(result)).sum().backward()
-    return {name: leaf.grad for name, leaf in leaves.items() if leaf.grad is not None}
+    gradients = torch.autograd.grad((result * weights(result)).sum(), list(wanted.values()))
+    return dict(zip(wanted, gradients, strict=True))
 
 
 # Recognising
@@ -244,7 +266,11 @@ def _expected_gradients(case: _Case) -> dict[str, Tensor]:
 
 def _recognise(exercise: Exercise, cases: Sequence[_Case], failed: set[str]) -> list[str]:
     """The codes of what is wrong, the most telling first."""
-    tried = [case for case in cases if not case.late and (case.outcome.problem is None or case.outcome.problem.kind != "none")]
+    tried = [
+        case
+        for case in cases
+        if not case.late and (case.outcome.problem is None or case.outcome.problem.kind != "none")
+    ]
     if not tried:
         return []
     found: list[str] = []
@@ -252,6 +278,11 @@ def _recognise(exercise: Exercise, cases: Sequence[_Case], failed: set[str]) -> 
         if _constant(tried):
             return ["hard-coded"]
         found += _explained(exercise, tried)
+        unbounded = [case for case in tried if not case.bounded]
+        if not found and "epsilon-in-log" in exercise.misconceptions and len(unbounded) < len(tried):
+            # Two at once: where the answer should be infinite and is not, the logarithm is bounded; what else is wrong?
+            others = _explained(exercise, unbounded)
+            found += [*others, "epsilon-in-log"] if others else []
         shifted = [case for case in tried if not case.call.extreme and case.value is not None]
         if (
             "unshifted-exponential" in exercise.behaviours
@@ -274,14 +305,18 @@ def _recognise(exercise: Exercise, cases: Sequence[_Case], failed: set[str]) -> 
             return ["hard-coded"]
     if "input-modified" in exercise.behaviours and "arguments" in failed:
         found.append("input-modified")
-    if "detached" in exercise.behaviours and _cut_off(tried):
+    elif "detached" in exercise.behaviours and not SLOPELESS & set(found) and _cut_off(tried):
+        # In place, autograd fails as well: one cause, one name.
         found.append("detached")
     return found
 
 
 def _cut_off(cases: Iterable[_Case]) -> bool:
     asked = [case for case in cases if case.call.wants_gradient and case.value is not None]
-    if any(case.outcome.gradients == {} or any(gradient is None for gradient in case.outcome.gradients.values()) for case in asked):
+    if any(
+        case.outcome.gradients == {} or any(gradient is None for gradient in case.outcome.gradients.values())
+        for case in asked
+    ):
         return True
     return any(case.right and not _flows(case) for case in asked)
 
@@ -311,18 +346,24 @@ def _alike(one: Tensor, other: Tensor) -> bool:
 
 
 def _capped(cases: Sequence[_Case]) -> bool:
-    """Whether the answer is right where probabilities are not small, and finite but too small in size where they are."""
-    tiny = [case for case in cases if not case.right]
-    rest = [case for case in cases if case.right]
-    return len(rest) >= 3 and all(
-        case.shaped
-        and case.value is not None
-        and (case.call.extreme or not bool(case.expected.isfinite().all()) or bool((case.expected.abs() > 15).any()))
-        and bool(case.value.isfinite().all())
-        and bool((case.value.abs() <= case.expected.abs() + 1e-6).all())
-        and bool((case.value.abs().amax() > 2))
-        for case in tiny
-    )
+    """Whether the answer is (nearly) right where probabilities are not small, and finite but too small in size where they are."""
+    wrong = [case for case in cases if not _nearly_right(case)]
+    if not wrong or len(cases) - len(wrong) < 3:
+        return False
+    for case in wrong:
+        if case.came is None or not case.shaped or not np.isfinite(case.came).all():
+            return False
+        far = case.call.extreme or not np.isfinite(case.due).all() or bool((np.abs(case.due) > 15).any())
+        # A bound of 0.1 within the logarithm is hardly anybody's: -log 0.1 = 2.3.
+        if not far or not (np.abs(case.came) <= np.abs(case.due) + 1e-6).all() or np.abs(case.came).max() < 2:
+            return False
+    return True
+
+
+def _nearly_right(case: _Case) -> bool:
+    if case.came is None or not case.shaped:
+        return False
+    return bool(np.allclose(case.came, case.due, rtol=1e-3, atol=1e-3))
 
 
 class _Answers:

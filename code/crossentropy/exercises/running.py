@@ -1,8 +1,10 @@
 """Run a learner's function on the calls of an exercise: the only place that touches it."""
 
 import ctypes
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import Any
 
 import torch
@@ -11,12 +13,33 @@ from torch import Tensor
 from crossentropy.exercises.data import Call, Outcome, Problem
 
 SECONDS = 5.0
+WORKER = "exercise"
 # A loop that swallows exceptions is struck until one lands outside its try; after that it is left behind.
 STRIKES = 100
 
 
-class Stopped(BaseException):
-    """Raised inside a function that has used up its time."""
+class Stopped(SystemExit):
+    """Raised inside a function that has used up its time; a thread that ends by it ends without a word.
+
+    A loop may swallow it. So wherever it is made, which is in the thread and the frame where it is raised, it sees to it
+    that the next line, the handler's own, raises it again: nothing there catches it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        if threading.current_thread().name == WORKER:
+            frame = sys._getframe(1)
+            while frame is not None and frame.f_code.co_filename != __file__:
+                frame.f_trace = _strike
+                frame = frame.f_back  # type: ignore[assignment]
+            sys.settrace(_strike)
+
+
+def _strike(frame: FrameType, event: str, argument: object) -> Any:
+    """A trace function that raises on the next line; Python takes it away as it raises."""
+    if event == "line" and frame.f_code.co_filename != __file__:
+        raise Stopped
+    return _strike
 
 
 def run(function: Callable[..., Any], calls: Sequence[Call], *, seconds: float = SECONDS) -> list[Outcome]:
@@ -34,8 +57,11 @@ def run(function: Callable[..., Any], calls: Sequence[Call], *, seconds: float =
                 outcomes.append(_outcome(function, call))
         except Stopped:
             pass
+        finally:
+            # What is left of the strikes must not hit the thread's own way out.
+            sys.settrace(None)
 
-    worker = threading.Thread(target=work, daemon=True, name="exercise")
+    worker = threading.Thread(target=work, daemon=True, name=WORKER)
     worker.start()
     try:
         reached = -1
@@ -112,8 +138,7 @@ def weights(value: Tensor) -> Tensor:
 def _gradients(function: Callable[..., Any], call: Call, value: Tensor) -> dict[str, Tensor | None]:
     """Gradients of the weighted answer in each floating-point argument; None where nothing flows back."""
     leaves = {
-        name: argument.clone().requires_grad_(argument.is_floating_point())
-        for name, argument in call.arguments.items()
+        name: argument.clone().requires_grad_(argument.is_floating_point()) for name, argument in call.arguments.items()
     }
     wanted = [name for name, leaf in leaves.items() if leaf.requires_grad]
     try:
