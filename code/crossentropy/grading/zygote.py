@@ -13,6 +13,7 @@ What the child writes is believed by nobody: ``wire.py`` reads it. Which walls s
 """
 
 import ctypes
+import gc
 import json
 import os
 import platform
@@ -170,6 +171,9 @@ def zygote(control, settings):
         if len(os.listdir("/proc/self/task")) != 1:
             raise RuntimeError("importing torch started a thread: a fork of this process could hang")
         proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
+    # The collector would touch, and so copy, every page that a child shares with this process.
+    gc.collect()
+    gc.freeze()
     base = virtual_bytes()
     if walls:
         build_root(settings["root"], settings["paths"], settings["links"])
