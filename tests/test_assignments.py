@@ -16,18 +16,12 @@ import pytest
 from crossentropy.exercises import load
 from crossentropy.grading import assigning, assignment, classroom, notebook
 from crossentropy.grading.grade import grade
-from crossentropy.grading.sandbox import Limits, Sandbox
+from crossentropy.grading.sandbox import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "assignments"
 NAMES = assignment.names(PLACE)
 CHAPTERS = {"softmax", "likelihood", "gradient", "information", "binary", "interfaces", "stability", "ngram"}
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as warm:
-        yield warm
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +70,8 @@ def test_there_are_five_and_every_chapter_is_in_one():
 def test_the_untouched_version_scores_nothing_and_the_solution_everything(name, sandbox):
     read = assignment.read(PLACE, name)
     empty = graded(name, {}, sandbox)
-    assert empty["score"] == 0 and {entry["status"] for entry in empty["questions"].values()} == {"unanswered"}
+    assert empty["score"] == 0
+    assert {entry["status"] for entry in empty["questions"].values()} == {"unanswered"}
     full = graded(name, {question.grade_id: question.solution for question in read.questions}, sandbox)
     assert full["score"] == full["max"] == read.max, full
     assert {entry["status"] for entry in full["questions"].values()} == {"correct"}
@@ -103,7 +98,7 @@ def test_every_wrong_solution_scores_what_its_source_says(name, sandbox):
             found[key, body] = record["questions"][key]["score"]
             assert score < question.marks.max
     assert found == promised
-    assert any(0 < score for score in promised.values())
+    assert any(score > 0 for score in promised.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -144,7 +139,8 @@ def secrets_of(name):
         found |= {
             line.strip() for pair in regions for part in pair for line in part.splitlines() if len(line.strip()) > 24
         }
-    return found
+    # A name alone on its line, an argument of mark, is told in the task.
+    return {line for line in found if not re.fullmatch(r"\w+,", line)}
 
 
 def words(text):
@@ -344,7 +340,7 @@ def test_the_sources_work_in_a_real_nbgrader_course(tmp_path):
     with open(tmp_path / "marks.csv", newline="") as file:
         marks = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
     assert marks == {"untouched": 0, "right": read.max, "partly": first.marks.max + worth}
-    assert 0 < worth
+    assert worth > 0
 
 
 def test_the_exercises_of_the_samples_exist_and_say_what_is_forbidden():

@@ -1,18 +1,27 @@
-"""The grader as an instructor starts it, on one class: 200 made students, every attack between two honest ones. Its parts are tested beside it."""
+"""The grader as an instructor starts it, on one class: 200 made students, every attack between two honest ones; its parts are tested beside it.
+
+While it grades them a worker is killed, another is stopped, and the whole run is killed and begun again.
+"""
 
 import csv
+import fcntl
 import json
 import os
 import random
 import re
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from cases.hostile import FORBIDDEN, HONEST, RIGHT, SLOW, WORTHLESS, ZERO
 
+from cases.hostile import FORBIDDEN, HONEST, RIGHT, SLOW, WORTHLESS, ZERO
 from crossentropy.grading import notebook
+from crossentropy.grading.__main__ import main
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = "class"
@@ -40,14 +49,16 @@ def source():
 
 
 SOURCE = source()
-# What the made students write, and what that is worth.
+# What the made students write beside the honest ones, and what that is worth.
 MADE = [
-    ({"closed": RIGHT, "open": RIGHT}, (4, 4)),
     ({"closed": NAIVE, "open": RIGHT}, (3, 4)),
-    ({"closed": RIGHT}, (4, 0)),
     ({"closed": ZERO}, (0, 0)),
     ({}, (0, 0)),
+    ({}, (0, 0)),
 ]
+HONEST_ONE = ({"closed": RIGHT}, (4, 0))
+SETTINGS = ("--seconds", "1", "--seed", "only for this test")
+SECRET = "not for students"
 
 
 def handed_in(edits):
@@ -76,11 +87,16 @@ def course(place):
     return place / "course"
 
 
-def grade(place, out, *more, code=0, **environment):
-    done = subprocess.run(
-        [sys.executable, "-m", "crossentropy.grading", str(place), "--assignment", NAME, "--assignments", str(course(out.parent)), "--out", str(out), *more],
-        cwd=ROOT, capture_output=True, text=True, timeout=900, env={**os.environ, **environment},
-    )  # fmt: skip
+def command(place, out, *more, folder=None):
+    """What an instructor types."""
+    return [
+        sys.executable, "-m", "crossentropy.grading", str(place), "--assignment", NAME,
+        "--assignments", str(folder or course(out.parent)), "--out", str(out), *more,
+    ]  # fmt: skip
+
+
+def grade(place, out, *more, code=0, **given):
+    done = subprocess.run(command(place, out, *more, **given), cwd=ROOT, capture_output=True, text=True, timeout=600)
     assert done.returncode == code, done.stderr
     return done
 
@@ -151,32 +167,102 @@ CHANGED = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="session")
-def graded(tmp_path_factory):
-    """One class: made students, and all that is hostile between two honest ones; graded in one run."""
-    place, out = tmp_path_factory.mktemp("class"), tmp_path_factory.mktemp("grades")
+def attacks():
+    """Each attack: the question whose answer it is, its name, its text."""
+    found = [("closed", name, text) for name, text in FORBIDDEN.items()]
+    return found + [("open", name, text) for name, text in {**WORTHLESS, **SLOW}.items()]
+
+
+def hand_all_in(place):
+    """Write the class's folder; returns what everybody's answers are worth."""
     expected = {}
     random.seed(5)
+    # Sorted by number, an honest student comes before and after every attack.
+    for number, (grade_id, name, text) in enumerate(attacks()):
+        student = f"{2 * number + 1:03}-{grade_id}-{name}"
+        hand_in(
+            place,
+            student,
+            handed_in({"closed": RIGHT, "open": RIGHT, grade_id: text} if grade_id == "closed" else {grade_id: text}),
+        )
+        expected[student] = (0, 4) if grade_id == "closed" else (0, 0)
     for number in range(200):
-        edits, worth = random.choice(MADE)
-        hand_in(place, f"made-{number:03}", handed_in(edits))
-        expected[f"made-{number:03}"] = worth
-    attacks = [("closed", name, text) for name, text in FORBIDDEN.items()]
-    attacks += [("open", name, text) for name, text in {**WORTHLESS, **SLOW}.items()]
-    for number, (grade_id, name, text) in enumerate(attacks):
-        student = f"x{number:03}-{grade_id}-{name}"
-        hand_in(place, student, handed_in({"closed": RIGHT, "open": RIGHT, grade_id: text}))
-        hand_in(place, f"{student}-then-honest", handed_in({"closed": RIGHT}))
-        expected |= {student: (0, 4) if grade_id == "closed" else (4, 0), f"{student}-then-honest": (4, 0)}
+        edits, worth = HONEST_ONE if number <= len(attacks()) else random.choice(MADE)
+        student = f"{2 * number:03}-made"
+        hand_in(place, student, handed_in(edits))
+        expected[student] = worth
     for name, text in HONEST.items():
         hand_in(place, f"honest-{name}", handed_in({"closed": text, "open": HELPER + RIGHT}))
         expected[f"honest-{name}"] = (4, 4)
     for name, (record, worth) in CHANGED.items():
         hand_in(place, f"changed-{name}", record)
         expected[f"changed-{name}"] = worth
-    expected |= strange_folders(place)
-    done = grade(place, out, "--seconds", "1", "--seed", "only for this test", SECRET_TOKEN="not for students")
-    return place, out, expected, done
+    return expected | strange_folders(place)
+
+
+def workers_of(pid):
+    """The processes of the grader that grade: each has a zygote of its own."""
+    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+
+def interrupted(place, out):
+    """A run in which a worker is killed, another is stopped, and which is then killed itself."""
+    harm = [
+        (10, lambda pid: os.kill(workers_of(pid)[0], signal.SIGKILL)),
+        (20, lambda pid: os.kill(workers_of(pid)[-1], signal.SIGSTOP)),
+        (100, lambda pid: os.kill(pid, signal.SIGKILL)),
+    ]
+    environment = {**os.environ, "SECRET_TOKEN": SECRET}
+    run = subprocess.Popen(
+        command(place, out, *SETTINGS, "--workers", "2"), cwd=ROOT, env=environment, stderr=subprocess.DEVNULL
+    )
+    try:
+        for count, act in harm:
+            end = time.monotonic() + 300
+            while len(list(out.glob("*.json"))) < count:
+                assert run.poll() is None
+                assert time.monotonic() < end
+                time.sleep(0.05)
+            act(run.pid)
+    finally:
+        run.kill()
+    assert run.wait() == -signal.SIGKILL
+
+
+@pytest.fixture(scope="session")
+def graded(tmp_path_factory, worker_id, namespaces):
+    """The class after an interrupted run and a second one; made once, however many processes test."""
+    base = tmp_path_factory.getbasetemp()
+    shared = (base if worker_id == "master" else base.parent) / "grading-class"
+    shared.mkdir(exist_ok=True)
+    place, out, told = shared / "class", shared / "grades", shared / "told.json"
+    with open(shared / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not told.is_file():
+            expected = hand_all_in(place)
+            interrupted(place, out)
+            kept = {path.name: path.stat().st_mtime_ns for path in out.glob("*.json")}
+            # As if the power had gone while they were written.
+            lost, cut = sorted(kept)[:2]
+            (out / lost).unlink()
+            (out / cut).write_bytes((out / cut).read_bytes()[:99])
+            done = grade(place, out, *SETTINGS)
+            again = {name for name, when in kept.items() if (out / name).stat().st_mtime_ns != when}
+            told.write_text(
+                json.dumps(
+                    {
+                        "expected": expected,
+                        "stdout": done.stdout,
+                        "stderr": done.stderr,
+                        "kept": len(kept),
+                        "again": sorted(again),
+                        "broken": [lost, cut],
+                    }
+                )
+            )
+    run = SimpleNamespace(**json.loads(told.read_text()))
+    return place, out, {name: tuple(worth) for name, worth in run.expected.items()}, run
 
 
 def strange_folders(place):
@@ -216,8 +302,8 @@ def strange_folders(place):
     return {**nothing, **dict.fromkeys([*names, odd, "several"], (4, 4))}
 
 
-def test_there_are_enough_attacks():
-    assert len(FORBIDDEN) + len(WORTHLESS) + len(SLOW) >= 60
+def test_there_are_enough_attacks_and_an_honest_student_before_and_after_each():
+    assert 60 <= len(attacks()) < 200
 
 
 def test_everybody_gets_what_the_answers_are_worth_and_nobody_else_anything(graded):
@@ -231,11 +317,12 @@ def test_everybody_gets_what_the_answers_are_worth_and_nobody_else_anything(grad
 
 
 def test_every_mark_that_was_not_given_has_its_reason(graded):
-    _, out, expected, _ = graded
+    _, out, _expected, _ = graded
     for path in out.glob("*.json"):
         for entry in json.loads(path.read_text())["questions"].values():
             assert (entry["score"] == entry["max"]) == (entry["status"] == "correct")
-            assert entry["message"].strip() and len(entry["message"]) < 2500
+            assert entry["message"].strip()
+            assert len(entry["message"]) < 2500
             assert set(entry) >= {"score", "max", "status", "message"}
 
 
@@ -244,7 +331,7 @@ def test_what_is_forbidden_is_said_to_be_forbidden(graded):
     statuses = {
         name: record_of(out, name)["questions"]["closed"]["status"]
         for name in expected
-        if name[4:].startswith("-closed-") and not name.endswith("-then-honest")
+        if name[3:].startswith("-closed-")
     }
     assert len(statuses) == len(FORBIDDEN)
     assert {name: status for name, status in statuses.items() if status != "forbidden"} == {}
@@ -277,7 +364,8 @@ def test_canvas_gets_its_own_form(graded):
     with open(out / "canvas.csv", encoding="utf8", newline="") as file:
         head, points, *rows = csv.reader(file)
     assert head == ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "Softmax and the likelihood"]
-    assert points[0].strip() == "Points Possible" and points[-1] == "8"
+    assert points[0].strip() == "Points Possible"
+    assert points[-1] == "8"
     assert len(rows) == len(expected)
 
 
@@ -296,27 +384,30 @@ def test_the_class_report_counts_misconceptions_and_names_equal_answers(graded):
     page = (out / "report.html").read_text()
     count = sum(worth == (3, 4) for worth in expected.values())
     assert f"closed, {count} times: <strong>Exponentials without a safe shift" in page
-    assert "<svg" in page and "character for character" in page
-    assert "same answers: made-" in done.stdout
+    assert "<svg" in page
+    assert "character for character" in page
+    assert "same answers: 000-made and 002-made, " in done.stdout
 
 
 def test_the_progress_is_shown_with_an_estimate(graded):
-    assert "about" in graded[3].stderr
-    assert f"] {len(graded[2]) - 7}/{len(graded[2]) - 7}," in graded[3].stderr
+    _, _, expected, run = graded
+    left = int(re.search(r"\] 1/(\d+), about \d+:\d\d left", run.stderr)[1])
+    assert left <= len(expected) - run.kept + 2
+    assert f"] {left}/{left}, about 0:00 left" in run.stderr
 
 
-def test_nothing_is_graded_twice_and_a_second_grading_gives_the_same_bytes(graded, tmp_path):
-    place, out, _, _ = graded
-    before = {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.glob("*.json")}
-    grade(place, out, "--seconds", "1", "--seed", "only for this test")
-    assert before == {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in out.glob("*.json")}
-    few = tmp_path / "few"
-    few.mkdir()
-    for path in sorted(place.iterdir()):
-        if path.name.startswith(("made-00", "changed-", "honest-", "x04")) and not path.name.endswith("-then-honest"):
-            os.symlink(path, few / path.name) if False else hand_in(
-                few, path.name, next(path.glob("*.ipynb")).read_bytes()
-            )
-    grade(few, tmp_path / "again", "--seconds", "1", "--seed", "only for this test", "--workers", "1")
-    for path in (tmp_path / "again").glob("*.json"):
-        assert path.read_bytes() == before[path.name][0]
+def test_a_second_run_grades_only_what_has_no_whole_record(graded):
+    run = graded[3]
+    assert run.kept >= 100
+    assert run.again == sorted(run.broken)
+
+
+def test_what_is_graded_is_not_graded_again(graded, tmp_path, capsys):
+    place, out, _expected, _ = graded
+    before = {path.name: path.read_bytes() for path in out.rglob("*.*") if path.is_file()}
+    copy = shutil.copytree(out, tmp_path / "grades")
+    when = {path.name: path.stat().st_mtime_ns for path in copy.glob("*.json")}
+    assert main(command(place, copy, *SETTINGS, folder=course(tmp_path))[3:]) == 0
+    assert when == {path.name: path.stat().st_mtime_ns for path in copy.glob("*.json")}
+    assert before == {path.name: path.read_bytes() for path in copy.rglob("*.*") if path.is_file()}
+    assert "about" not in capsys.readouterr().err

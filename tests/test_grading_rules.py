@@ -5,9 +5,9 @@ import inspect
 from pathlib import Path
 
 import pytest
-from cases.hostile import FORBIDDEN, HONEST, RIGHT
 
 import crossentropy.softmax
+from cases.hostile import FORBIDDEN, HONEST, RIGHT
 from crossentropy.exercises import load, names
 from crossentropy.grading import notebook
 from crossentropy.grading.grade import _free

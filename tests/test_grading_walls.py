@@ -7,10 +7,10 @@ import struct
 
 import pytest
 import torch
-from cases.hostile import RIGHT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cases.hostile import RIGHT
 from crossentropy.exercises import load, run
 from crossentropy.grading import wire
 from crossentropy.grading.sandbox import Limits, Lost, Sandbox
@@ -20,13 +20,6 @@ CALLS = EXERCISE.calls()[:2]
 SHORT = Limits(cpu=2, wall=8)
 # Says what it found by an error, the only text that comes back.
 SAY = "def say(value): raise RuntimeError(repr(value))\n"
-
-
-@pytest.fixture(scope="module")
-def sandbox():
-    with Sandbox() as warm:
-        warm.start()
-        yield warm
 
 
 def said(sandbox, source):
@@ -46,7 +39,7 @@ def said(sandbox, source):
         ("import sys\nsay([n for n in sys.modules if 'crossentropy' in n or 'nbformat' in n])", "[]"),
         ("import socket\nsay(socket.gethostname())", "'sandbox'"),
         ("import os\nsay(os.open('/touched', os.O_CREAT | os.O_WRONLY))", "Read-only file system: '/touched'"),
-        ("import os, torch\nsay(open(torch.__file__, 'a'))", "Read-only file system"),
+        ("import os, torch\nsay([bool(os.statvfs(p).f_flag & os.ST_RDONLY) for p in ('/', '/dev', os.__file__, torch.__file__)])", "[True, True, True, True]"),
         ("import ctypes\nl = ctypes.CDLL(None)\nsay([l.unshare(0x10000000), l.setns(3, 0), l.mount(b'none', b'/tmp', b'tmpfs', 0, None), l.setuid(0), l.chroot(b'/tmp')])", "[-1, -1, -1, -1, -1]"),
         ("import ctypes\nl = ctypes.CDLL(None)\nsay([l.syscall(n, 0, 0, 0, 0) for n in (101, 272, 310, 319, 321, 425, 435)])", str([-1] * 7)),
         ("import ctypes, os\nsay(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0))", "1"),
@@ -86,7 +79,7 @@ def test_one_question_leaves_nothing_to_the_next(sandbox):
 def test_a_question_cannot_find_another_s_source_in_its_memory(sandbox):
     sandbox.ask([("cell", "note = 'the work of somebody'\n" + RIGHT)], "softmax", CALLS, limits=SHORT)
     search = "import gc\nmark = 'ydobemos fo krow'[::-1]\nfound = [v for o in gc.get_objects() for v in (list(o.values()) if isinstance(o, dict) else o if isinstance(o, (list, tuple)) else ())"
-    search += " if isinstance(v, str) and mark in v]\nsay(len(found))"
+    search += " if isinstance(v, str) and v is not mark and mark in v]\nsay(len(found))"
     assert said(sandbox, "note = 'the work of somebody'\n" + search) != "0"
     assert said(sandbox, search) == "0"
 
@@ -110,7 +103,7 @@ def test_the_child_runs_a_function_as_the_exercises_do(sandbox):
             assert exercise.judge(calls, there) == here, body
 
 
-def test_a_killed_worker_is_said_to_be_lost_and_can_be_asked_again():
+def test_a_killed_worker_is_said_to_be_lost_and_can_be_asked_again(namespaces):
     with Sandbox() as mine:
         mine.start()
         os.kill(mine.pid, signal.SIGKILL)

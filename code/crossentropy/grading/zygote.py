@@ -385,7 +385,7 @@ def answer(descriptor):
     blob = receive(descriptor, bulk)
     torch.manual_seed(0)
     random.seed(0)
-    sys.stdout = sys.stderr = open(1, "w", encoding="utf8", errors="replace", closefd=False)
+    sys.stdout = sys.stderr = open(1, "w", encoding="utf8", errors="replace", closefd=False)  # noqa: SIM115 - open to the end
     sys.setrecursionlimit(1000)
     os.chdir("/tmp" if os.access("/tmp", os.W_OK) else "/")
     used = set()
