@@ -292,7 +292,7 @@ def strange_folders(place):
     ]
     for name in names:
         hand_in(place, name, right)
-    odd = os.fsdecode(b"caf\xe9")
+    odd = os.fsdecode(b"\xe9t\xe9")
     hand_in(place, odd, right)
     several = hand_in(place, "several", b"{}")
     (several / f"{NAME}.ipynb").rename(several / "draft.ipynb")

@@ -78,7 +78,7 @@ def test_one_question_leaves_nothing_to_the_next(sandbox):
 
 def test_a_question_cannot_find_another_s_source_in_its_memory(sandbox):
     sandbox.ask([("cell", "note = 'the work of somebody'\n" + RIGHT)], "softmax", CALLS, limits=SHORT)
-    search = "import gc\nmark = 'ydobemos fo krow'[::-1]\nfound = [v for o in gc.get_objects() for v in (list(o.values()) if isinstance(o, dict) else o if isinstance(o, (list, tuple)) else ())"
+    search = "import gc\nmark = 'work of ' + 'ydobemos'[::-1]\nfound = [v for o in gc.get_objects() for v in (list(o.values()) if isinstance(o, dict) else o if isinstance(o, (list, tuple)) else ())"
     search += " if isinstance(v, str) and v is not mark and mark in v]\nsay(len(found))"
     assert said(sandbox, "note = 'the work of somebody'\n" + search) != "0"
     assert said(sandbox, search) == "0"

@@ -11,7 +11,7 @@ from pathlib import Path
 from crossentropy.grading import assignment as assignments
 from crossentropy.grading import pool, report, submissions
 from crossentropy.grading.assignment import Assignment
-from crossentropy.grading.grade import Record
+from crossentropy.grading.grade import Record, without_answer
 from crossentropy.grading.sandbox import Limits, NoWalls
 
 UNSAFE = """
@@ -159,7 +159,7 @@ def grade_all(
     )
     for task, record, failure in run:
         if record is None:
-            record = pool.without_answer(task.student, chosen, "crashed", failure)
+            record = without_answer(task.student, chosen, "crashed", failure)
         if notes.get(task.student):
             record["notes"] = [notes[task.student], *record["notes"]]
         lost = any(entry["message"].startswith("Not graded") for entry in record["questions"].values())

@@ -1,12 +1,13 @@
 """Grade many submissions: on all cores of this machine, or on a Dask cluster. Each worker keeps one sandbox warm."""
 
 import contextlib
+import importlib
 import multiprocessing
 import multiprocessing.connection
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -184,16 +185,17 @@ def on_a_cluster(
         ModuleNotFoundError: if Dask is not installed.
         OSError: if nobody answers at ``address``.
     """
-    from distributed import Client, as_completed
+    # Not every machine has it, and it ships no types.
+    distributed: Any = importlib.import_module("distributed")
 
-    with Client(address, timeout="30s", set_as_default=False) as client:
+    with distributed.Client(address, timeout="30s", set_as_default=False) as client:
         futures = {
             client.submit(
                 grade_task, task, assignment, limits, walls, key=f"grade-{number}-{assignment.digest[:16]}", pure=False
             ): task
             for number, task in enumerate(tasks)
         }
-        for future in as_completed(futures):
+        for future in distributed.as_completed(futures):
             task = futures[future]
             error = future.exception()
             if isinstance(error, NoWalls):
@@ -208,6 +210,3 @@ def on_a_cluster(
 def unreadable(student: str, assignment: Assignment, message: str) -> Record:
     """The record of a submission that could not be read at all."""
     return without_answer(student, assignment, "unreadable", message)
-
-
-Progress = Callable[[int, int], None]

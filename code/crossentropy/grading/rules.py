@@ -92,11 +92,11 @@ def _problems(node: ast.AST, parts: tuple[str, ...], called: set[int]) -> Iterat
         elif node.id in DYNAMIC or (node.id.startswith("__") and node.id.endswith("__") and node.id != "__name__"):
             yield f"uses {node.id}, which hides what is used"
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "getattr":
-        name = node.args[1] if len(node.args) > 1 else None
-        if not (isinstance(name, ast.Constant) and isinstance(name.value, str)):
+        told = node.args[1] if len(node.args) > 1 else None
+        if not (isinstance(told, ast.Constant) and isinstance(told.value, str)):
             yield "uses getattr with a computed name, which hides what is used"
         else:
-            yield from _name(name.value, parts, f"uses {name.value} by getattr")
+            yield from _name(told.value, parts, f"uses {told.value} by getattr")
 
 
 def _import(module: str) -> Iterator[str]:

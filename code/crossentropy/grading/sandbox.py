@@ -287,7 +287,7 @@ class Sandbox:
             except Lost:
                 self.close()
                 raise
-        code = told.get("end")
+        code = int(told["end"])
         if code == NO_WALLS:
             raise NoWalls("the walls around a question could not be built")
         ending = ENDINGS.get(code) or f"signal {code - 128}"

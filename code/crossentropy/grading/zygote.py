@@ -26,6 +26,8 @@ import struct
 import sys
 import time
 import types
+from collections.abc import Callable
+from typing import Any
 
 MOUNT_READ_ONLY, MOUNT_NO_SUID, MOUNT_NO_DEVICES, MOUNT_NO_EXEC = 1, 2, 4, 8
 MOUNT_REMOUNT, MOUNT_BIND, MOUNT_RECURSIVE, MOUNT_PRIVATE = 32, 4096, 16384, 1 << 18
@@ -77,13 +79,17 @@ REFUSED = {
 MACHINES = {"x86_64": (0, 0xC000003E, 56, 435, 126, 155), "aarch64": (1, 0xC00000B7, 220, 435, 91, 41)}
 
 libc = ctypes.CDLL(None, use_errno=True)
+# Modules that load_torch imports; the grader that reads this file does not.
+torch: Any
+dispatch: Any
+Encode = Callable[[Any, list[bytes]], list[Any]]
 
 
 class Forbidden(RuntimeError):
     """Raised inside a student's function that calls what the question forbids."""
 
 
-def called(name, *arguments):
+def called(name: str, *arguments: Any) -> None:
     """Call libc; an error is an OSError."""
     done = getattr(libc, name)(*(ctypes.c_ulong(value) if isinstance(value, int) else value for value in arguments))
     if done != 0:
@@ -91,7 +97,7 @@ def called(name, *arguments):
         raise OSError(number, f"{name}: {os.strerror(number)}")
 
 
-def mount(source, target, kind, flags, data=None):
+def mount(source: str | None, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
     called(
         "mount",
         *(None if text is None else os.fsencode(text) for text in (source, target, kind)),
@@ -103,7 +109,7 @@ def mount(source, target, kind, flags, data=None):
 # The zygote
 
 
-def build_root(root, paths, links):
+def build_root(root: str, paths: list[str], links: list[list[str]]) -> None:
     """Move to a root that holds ``paths``, read-only at their own places, an empty /tmp and four devices, and nothing else."""
     user = NEW_USER if os.geteuid() else 0
     uid, gid = os.getuid(), os.getgid()
@@ -140,14 +146,16 @@ def build_root(root, paths, links):
     mount(None, "/", None, MOUNT_REMOUNT | MOUNT_BIND | MOUNT_READ_ONLY | MOUNT_NO_SUID | MOUNT_NO_DEVICES)
 
 
-def machine():
+def machine() -> tuple[int, ...]:
     """The numbers of this machine's system calls."""
     if sys.platform != "linux" or platform.machine() not in MACHINES:
         raise OSError(f"no walls are known for {sys.platform} on {platform.machine()}")
     return MACHINES[platform.machine()]
 
 
-def write_maps(proc, inside_uid, uid, inside_gid, gid, *, folder=None):
+def write_maps(
+    proc: str | None, inside_uid: int, uid: int, inside_gid: int, gid: int, *, folder: int | None = None
+) -> None:
     """Say who this process is in its new user namespace: one uid and one gid, no other."""
     prefix = "" if folder is not None else f"{proc}/"
     for name, text in (
@@ -160,7 +168,7 @@ def write_maps(proc, inside_uid, uid, inside_gid, gid, *, folder=None):
         os.close(descriptor)
 
 
-def zygote(control, settings):
+def zygote(control: socket.socket, settings: dict[str, Any]) -> None:
     """Import torch, build the walls, then fork a guard for each socket that comes, until the grader goes."""
     sys.path[:] = settings["path"]
     os.umask(0o022)
@@ -198,7 +206,7 @@ def zygote(control, settings):
         control.send(json.dumps({"end": code if code >= 0 else NO_WALLS}).encode())
 
 
-def load_torch():
+def load_torch() -> None:
     """torch, on one thread and with no operation run, and what the first operation would look up in /proc."""
     global torch, dispatch
     import torch
@@ -212,7 +220,7 @@ def load_torch():
     torch.backends.cpu.get_cpu_capability()
 
 
-def virtual_bytes():
+def virtual_bytes() -> int:
     try:
         with open("/proc/self/statm") as file:
             return int(file.read().split()[0]) * resource.getpagesize()
@@ -223,7 +231,7 @@ def virtual_bytes():
 # The guard
 
 
-def guard(descriptor, limits, proc):
+def guard(descriptor: int, limits: dict[str, Any], proc: int | None) -> int:
     """Build the question's own walls, fork the child behind them, watch its clock; returns what became of it."""
     walls = proc is not None
     if walls:
@@ -261,7 +269,7 @@ def guard(descriptor, limits, proc):
     return watch(child, limits, standing)
 
 
-def watch(child, limits, standing):
+def watch(child: int, limits: dict[str, Any], standing: int) -> int:
     """Wait for the child until its time is over, then end it and all that it started."""
     if not os.read(standing, 1):
         os.kill(child, signal.SIGKILL)
@@ -289,7 +297,7 @@ def watch(child, limits, standing):
     return OUT_OF_CPU if -code == signal.SIGXCPU else 128 - code
 
 
-def cpu_seconds(pid):
+def cpu_seconds(pid: int) -> float:
     """The processor time of another process, by its own clock."""
     try:
         return time.clock_gettime((~pid << 3) | 2)
@@ -297,7 +305,7 @@ def cpu_seconds(pid):
         return 0.0
 
 
-def die_with_parent():
+def die_with_parent() -> None:
     if sys.platform == "linux":
         called("prctl", DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
 
@@ -305,7 +313,7 @@ def die_with_parent():
 # The child
 
 
-def enclose(descriptor, limits, walls, alive):
+def enclose(descriptor: int, limits: dict[str, Any], walls: bool, alive: int) -> None:
     """Give up everything that the student's code has no need of. The socket becomes file 3."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     os.setsid()
@@ -343,12 +351,12 @@ def enclose(descriptor, limits, walls, alive):
         raise RuntimeError("the guard has gone")
 
 
-def filter_calls():
+def filter_calls() -> None:
     """From here on, the kernel refuses what stands in REFUSED."""
     column, audit, clone, clone3, _, _ = machine()
     refuse, absent, allow, kill = 0x50000 | 1, 0x50000 | 38, 0x7FFF0000, 0x80000000
     load, equal, at_least, has, leave = 0x20, 0x15, 0x35, 0x45, 0x06
-    numbers = sorted(pair[column] for pair in REFUSED.values() if pair[column] is not None)
+    numbers = sorted(number for pair in REFUSED.values() if (number := pair[column]) is not None)
     program = [(load, 0, 0, 4), (equal, 1, 0, audit), (leave, 0, 0, kill), (load, 0, 0, 0)]
     # x86_64's other numbering of the same calls
     program += [(at_least, 0, 1, 0x40000000), (leave, 0, 0, refuse)]
@@ -367,7 +375,7 @@ def filter_calls():
     called("prctl", SECCOMP, 2, struct.pack("HxxxxxxP", len(program), ctypes.addressof(lines)), 0, 0)
 
 
-def receive(descriptor, size):
+def receive(descriptor: int, size: int) -> bytes:
     parts = []
     while size:
         part = os.read(descriptor, min(size, 2**20))
@@ -378,7 +386,7 @@ def receive(descriptor, size):
     return b"".join(parts)
 
 
-def answer(descriptor):
+def answer(descriptor: int) -> None:
     """Read the question, run the cells, call the function, write what came: one frame a call."""
     size, bulk = struct.unpack("<II", receive(descriptor, 8))
     question = json.loads(receive(descriptor, size))
@@ -388,7 +396,7 @@ def answer(descriptor):
     sys.stdout = sys.stderr = open(1, "w", encoding="utf8", errors="replace", closefd=False)  # noqa: SIM115 - open to the end
     sys.setrecursionlimit(1000)
     os.chdir("/tmp" if os.access("/tmp", os.W_OK) else "/")
-    used = set()
+    used: set[str] = set()
     watcher = watching(frozenset(question["forbidden"]), used)
     # The reply's own means, before anybody can exchange them.
     send, encode, fail = frame_writer(descriptor), plain, text_of
@@ -410,11 +418,11 @@ def answer(descriptor):
     send({"kind": "end", "used": sorted(used)[:16]}, [])
 
 
-def watching(forbidden, used):
+def watching(forbidden: frozenset[str], used: set[str]) -> Any:
     """A mode that sees every operation torch runs, by whatever name it was reached, and refuses the forbidden ones."""
 
-    class Watching(dispatch.TorchDispatchMode):
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+    class Watching(dispatch.TorchDispatchMode):  # type: ignore[misc]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = func._schema.name
             if any(key in name.replace("_", "") for key in forbidden):
                 used.add(name)
@@ -424,7 +432,7 @@ def watching(forbidden, used):
     return Watching()
 
 
-def execute(source, name, space):
+def execute(source: str, name: str, space: dict[str, Any]) -> str | None:
     """Run a cell statement by statement: what stands above an error keeps its place, as in a notebook."""
     import ast
 
@@ -437,7 +445,7 @@ def execute(source, name, space):
     return None
 
 
-def text_of(error):
+def text_of(error: BaseException) -> str:
     """An error in a line; what cannot be said is left out."""
     try:
         kind = type(error)
@@ -448,16 +456,22 @@ def text_of(error):
         return "an error that cannot be shown"
 
 
-def decoded(entry, blob):
+def decoded(entry: list[Any], blob: bytes) -> Any:
     dtype, shape, start, size = entry
     if not size:
         return torch.zeros(shape, dtype=getattr(torch, dtype))
     return torch.frombuffer(bytearray(blob[start : start + size]), dtype=getattr(torch, dtype)).reshape(shape)
 
 
-def outcome(function, arguments, wants_gradient, encode, fail):
+def outcome(
+    function: Callable[..., Any],
+    arguments: dict[str, Any],
+    wants_gradient: bool,
+    encode: Encode,
+    fail: Callable[[BaseException], str],
+) -> tuple[dict[str, Any], list[bytes]]:
     """One call as a frame: the answer, the gradients, the arguments afterwards. As ``exercises.running`` does it."""
-    tensors = []
+    tensors: list[bytes] = []
     given = {name: value.clone() for name, value in arguments.items()}
     result = problem = None
     try:
@@ -467,7 +481,7 @@ def outcome(function, arguments, wants_gradient, encode, fail):
     value = None
     if problem is None:
         value, problem = plain_value(result)
-    header = {
+    header: dict[str, Any] = {
         "kind": "outcome",
         "problem": problem,
         "value": None if value is None else encode(value, tensors),
@@ -482,11 +496,11 @@ def outcome(function, arguments, wants_gradient, encode, fail):
     return header, tensors
 
 
-def small(value):
-    return value.numel() * value.element_size() <= LARGEST_ANSWER
+def small(value: Any) -> bool:
+    return bool(value.numel() * value.element_size() <= LARGEST_ANSWER)
 
 
-def plain_value(result):
+def plain_value(result: Any) -> tuple[Any, list[str] | None]:
     """The result as a plain tensor, or what is wrong with its type."""
     if result is None:
         return None, ["none", ""]
@@ -509,7 +523,7 @@ def plain_value(result):
         return None, ["type", called_by]
 
 
-def gradients_of(function, arguments):
+def gradients_of(function: Callable[..., Any], arguments: dict[str, Any]) -> dict[str, Any]:
     leaves = {name: value.clone().requires_grad_(value.is_floating_point()) for name, value in arguments.items()}
     wanted = [name for name, leaf in leaves.items() if leaf.requires_grad]
     try:
@@ -523,17 +537,17 @@ def gradients_of(function, arguments):
         return dict.fromkeys(wanted)
 
 
-def plain(value, tensors):
+def plain(value: Any, tensors: list[bytes]) -> list[Any]:
     """Dtype and shape for the header; the bytes for what follows it."""
     value = value.detach().contiguous()
     tensors.append(value.reshape(-1).view(torch.uint8).numpy().tobytes() if value.numel() else b"")
     return [str(value.dtype).removeprefix("torch."), list(value.shape)]
 
 
-def frame_writer(descriptor):
+def frame_writer(descriptor: int) -> Callable[[dict[str, Any], list[bytes]], None]:
     write, pack, dumps = os.write, struct.pack, json.dumps
 
-    def send(header, tensors):
+    def send(header: dict[str, Any], tensors: list[bytes]) -> None:
         text = dumps(header).encode()
         blob = b"".join(tensors)
         message = memoryview(pack("<II", len(text), len(blob)) + text + blob)
@@ -543,7 +557,7 @@ def frame_writer(descriptor):
     return send
 
 
-def main():
+def main() -> None:
     """``zygote.py N`` serves the control socket N."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with_parent()
