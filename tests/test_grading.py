@@ -411,3 +411,125 @@ def test_what_is_graded_is_not_graded_again(graded, tmp_path, capsys):
     assert when == {path.name: path.stat().st_mtime_ns for path in copy.glob("*.json")}
     assert before == {path.name: path.read_bytes() for path in copy.rglob("*.*") if path.is_file()}
     assert "about" not in capsys.readouterr().err
+
+
+def chosen(place, few, names):
+    """The same submissions in a folder of their own."""
+    for name in names:
+        shutil.copytree(place / name, few / name)
+    return few
+
+
+def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(graded, tmp_path):
+    pytest.importorskip("distributed", reason="make grading installs it")
+    place, out, _, _ = graded
+    names = [f"{number:03}-made" for number in range(0, 48, 2)] + ["changed-doubled-id", "honest-numpy-allowed"]
+    few, told, here = chosen(place, tmp_path / "few", names), tmp_path / "scheduler.json", tmp_path / "grades"
+    scheduler, worker = (
+        [sys.executable, "-W", "ignore", "-m", f"distributed.cli.dask_{part}"] for part in ("scheduler", "worker")
+    )
+    where = ["--host", "127.0.0.1", "--no-dashboard"]
+    cluster = [
+        subprocess.Popen(
+            [*scheduler, "--port", "0", "--scheduler-file", str(told), *where],
+            cwd=tmp_path,
+            stderr=subprocess.DEVNULL,
+        )
+    ]
+    run = None
+    try:
+        wait_for(told.is_file, cluster)
+        address = json.loads(told.read_text())["address"]
+        assert address.startswith("tcp://127.0.0.1:")
+        work = [*worker, address, "--nworkers", "1", "--nthreads", "1", "--no-nanny", *where]
+        cluster += [subprocess.Popen(work, cwd=tmp_path, stderr=subprocess.DEVNULL) for _ in range(2)]
+        run = subprocess.Popen(
+            command(few, here, *SETTINGS, "--scheduler", address), cwd=ROOT, stderr=subprocess.DEVNULL
+        )
+        wait_for(lambda: len(list(here.glob("*.json"))) >= 5, [*cluster, run])
+        cluster[1].kill()
+        assert run.wait(300) == 0
+    finally:
+        for process in [*cluster, *filter(None, [run])]:
+            process.kill()
+            process.wait()
+    assert {path.name: path.read_bytes() for path in here.glob("*.json")} == {
+        f"{name}.json": (out / f"{name}.json").read_bytes() for name in names
+    }
+
+
+def wait_for(condition, processes):
+    end = time.monotonic() + 300
+    while not condition():
+        assert all(process.poll() is None for process in processes)
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+ROSTER = """Student,ID,SIS User ID,SIS Login ID,Section,Other
+    Points Possible,,,,,10
+"Made, One",101,s1,000-made,A,7
+"Made, Two",102,s2,naive,A,
+"Absent, Ann",103,s3,ann,B,
+"""
+
+
+def test_after_a_changed_check_it_shows_whose_marks_moved(graded, tmp_path):
+    place, out, expected, _ = graded
+    naive = next(name for name, worth in expected.items() if worth == (3, 4))
+    zipped = shutil.make_archive(
+        str(tmp_path / "export"), "zip", chosen(place, tmp_path / "few", ["000-made", "002-made", naive])
+    )
+    here = tmp_path / "grades"
+    here.mkdir()
+    for name in ("000-made", "002-made", naive):
+        shutil.copyfile(out / f"{name}.json", here / f"{name}.json")
+    (tmp_path / "roster.csv").write_text(ROSTER.replace("naive", naive))
+    folder = course(tmp_path)
+    path = folder / NAME / f"{NAME}.ipynb"
+    path.write_text(
+        path.read_text().replace('\\"definition\\": 2, \\"stable\\": 1', '\\"definition\\": 1, \\"stable\\": 2')
+    )
+    done = grade(zipped, here, *SETTINGS, "--workers", "1", "--roster", str(tmp_path / "roster.csv"), folder=folder)
+    assert done.stdout.count("moved: ") == 1
+    assert f"moved: {naive} 7 -> 6" in done.stdout
+    assert (here / "moved.csv").read_text() == f"student,before,after\n{naive},7,6\n"
+    assert (here / "canvas.csv").read_text().splitlines()[1:] == [
+        "    Points Possible,,,,,8",
+        '"Made, One",101,s1,000-made,A,4',
+        f'"Made, Two",102,s2,{naive},A,6',
+        '"Absent, Ann",103,s3,ann,B,',
+    ]
+    with open(here / "grades.csv", newline="") as file:
+        assert [row["same answers as"] for row in csv.DictReader(file)] == ["002-made", "000-made", ""]
+
+
+# As in a container that forbids it: the kernel refuses unshare, on x86_64 and on aarch64.
+WITHOUT = """
+import ctypes, os, struct, sys
+number = {"x86_64": 272, "aarch64": 97}[os.uname().machine]
+lines = [(0x20, 0, 0, 0), (0x15, 0, 1, number), (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in lines))
+libc = ctypes.CDLL(None)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, ctypes.create_string_buffer(struct.pack("HxxxxxxP", 4, ctypes.addressof(code)))) == 0
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
+
+
+@pytest.mark.skipif(
+    sys.platform != "linux", reason="only Linux has the filter that this test takes the namespaces away with"
+)
+def test_without_namespaces_it_grades_nobody_unless_told_to_and_then_warns(tmp_path):
+    place, out = tmp_path / "few", tmp_path / "grades"
+    hand_in(place, "ann", handed_in({"closed": RIGHT, "open": "while True: pass\n"}))
+    asked = [sys.executable, "-c", WITHOUT, *command(place, out, *SETTINGS, "--workers", "1")[1:]]
+    refused = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert refused.returncode == 2
+    assert "No safe place to run submissions was found on this machine" in refused.stderr
+    assert not list(out.glob("*.*"))
+    done = subprocess.run([*asked, "--unsafe"], cwd=ROOT, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "!!! UNSAFE" in done.stderr
+    assert scores(record_of(out, "ann")) == (4, 0)
+    assert record_of(out, "ann")["questions"]["open"]["status"] == "timeout"

@@ -51,6 +51,9 @@ def probe(logits):
     return torch.tensor([float(wall) for wall in walls], dtype=torch.float64) + 0 * logits.sum()
 """
 
+# Without walls the trial would do what it tries: leave the probing out.
+TRIAL = "def probe(logits): return (logits - logits.amax(-1, keepdim=True)).exp().sum(-1).log()"
+
 
 class NoWalls(RuntimeError):
     """This machine cannot keep a student's code away from the grader."""
@@ -221,7 +224,7 @@ class Sandbox:
         """A first question, whose time nobody counts: it brings torch from the disc, and shows that the walls stand."""
         call = Call("warm", {"logits": torch.tensor([2.0, 0.5, 0.1], dtype=torch.float64)}, wants_gradient=True)
         run = self.ask(
-            [("where", f"HERE = {__file__!r}"), ("probe", PROBE)],
+            [("where", f"HERE = {__file__!r}"), ("probe", PROBE if self.walls else TRIAL)],
             "probe",
             [call],
             limits=Limits(cpu=START_SECONDS, wall=START_SECONDS),

@@ -26,6 +26,7 @@ class Submission:
 
     student: str
     read: Callable[[], tuple[bytes, str]]
+    flat: bool = False
 
 
 def find(
@@ -53,7 +54,7 @@ def find(
 def _unique(found: Iterable[Submission]) -> list[Submission]:
     """By name; a name that stands twice (a folder and a file) is told apart."""
     known: dict[str, Submission] = {}
-    for submission in sorted(found, key=lambda one: one.student):
+    for submission in sorted(found, key=lambda one: (one.flat, one.student)):
         name = submission.student
         while name in known:
             name += ".ipynb"
@@ -68,8 +69,8 @@ def _in_folder(place: Path, assignment: str, wanted: frozenset[str], leave_out: 
         if item.is_dir(follow_symlinks=False):
             yield Submission(item.name, lambda path=item.path: _choose(_below(path), assignment, wanted))  # type: ignore[misc]
         elif item.name.endswith(".ipynb"):
-            yield Submission(item.name.removesuffix(".ipynb"), lambda path=item.path: (regular(path), ""))  # type: ignore[misc]
-        elif item.is_symlink() and os.path.isdir(item.path):
+            yield Submission(item.name.removesuffix(".ipynb"), lambda path=item.path: (regular(path), ""), flat=True)  # type: ignore[misc]
+        elif item.is_symlink():
             yield Submission(item.name, _refuse("The folder is a link; links are not followed."))
 
 
@@ -163,7 +164,10 @@ def _choose(found: Readers, assignment: str, wanted: frozenset[str]) -> tuple[by
 
 
 def _in_zip(place: Path, assignment: str, wanted: frozenset[str]) -> Iterable[Submission]:
-    archive = zipfile.ZipFile(place)
+    try:
+        archive = zipfile.ZipFile(place)
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
+        raise ValueError(f"submissions: the zip cannot be read, {error}; got {os.fspath(place)!r}") from error
     members: dict[tuple[str, ...], zipfile.ZipInfo] = {}
     folders: set[tuple[str, ...]] = set()
     for info in archive.infolist():
@@ -190,7 +194,7 @@ def _in_zip(place: Path, assignment: str, wanted: frozenset[str]) -> Iterable[Su
         if not parts[-1].endswith(".ipynb"):
             continue
         if len(parts) == 1:
-            yield Submission(parts[0].removesuffix(".ipynb"), lambda info=info: (_member(archive, info), ""))  # type: ignore[misc]
+            yield Submission(parts[0].removesuffix(".ipynb"), lambda info=info: (_member(archive, info), ""), flat=True)  # type: ignore[misc]
         else:
             students[parts[0]]["/".join(parts[1:])] = lambda info=info: _member(archive, info)  # type: ignore[misc]
     for student, found in students.items():
