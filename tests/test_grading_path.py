@@ -28,7 +28,9 @@ def book(tmp_path):
     (place / ".venv").mkdir(parents=True)
     for name in ("Makefile", "requirements.txt", "pyproject.toml", "assignments", "code"):
         (place / name).symlink_to(ROOT / name)
-    (place / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+    for part in Path(sys.prefix).iterdir():
+        if part.name != ".ready":
+            (place / ".venv" / part.name).symlink_to(part)
     (place / ".venv" / ".ready").touch()
     return place
 
