@@ -97,6 +97,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except NoWalls as error:
         print(NOWHERE.format(reason=error), file=sys.stderr)
         return 2
+    except pool.NoCluster as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     moved = report.write_all(given.out, chosen, records, before, roster=given.roster)
     for student, old, new in moved:
         print(f"moved: {_shown(student)} {old} -> {new}")

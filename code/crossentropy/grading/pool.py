@@ -21,6 +21,10 @@ from crossentropy.grading.sandbox import GRACE_SECONDS, START_SECONDS, Limits, N
 JUDGING_SECONDS = 60.0
 
 
+class NoCluster(RuntimeError):
+    """The cluster that was asked for is not there."""
+
+
 @dataclass(frozen=True)
 class Task:
     """One submission, as a worker anywhere can grade it."""
@@ -195,7 +199,7 @@ def on_a_cluster(
             ): task
             for number, task in enumerate(tasks)
         }
-        for future in distributed.as_completed(futures):
+        for future in distributed.as_completed(futures, loop=client.loop):
             task = futures[future]
             error = future.exception()
             if isinstance(error, NoWalls):

@@ -1,5 +1,6 @@
 """Run a question's cells behind walls: start a zygote, send it a question's socket, read plain data back."""
 
+import csv
 import importlib.metadata
 import json
 import os
@@ -144,13 +145,12 @@ def _needed() -> set[str]:
 
 def _places(distribution: str) -> set[Path]:
     """Where a distribution's own files and folders lie, the first level of them."""
-    files = importlib.metadata.files(distribution) or []
-    tops = {
-        file.parts[0]
-        for file in files
-        if file.parts[0] not in {"..", "__pycache__"} and not file.parts[0].endswith(".pth")
-    }
-    base = Path(str(importlib.metadata.distribution(distribution).locate_file(""))).resolve()
+    known = importlib.metadata.distribution(distribution)
+    # Its list of files as text: asked for by ``files``, newer versions look for each of torch's thousands on the disc.
+    rows = csv.reader((known.read_text("RECORD") or "").splitlines())
+    tops = {row[0].split("/")[0] for row in rows if row} - {"..", "__pycache__", ""}
+    tops = {top for top in tops if not top.endswith(".pth")}
+    base = Path(str(known.locate_file(""))).resolve()
     return {base / top for top in tops if (base / top).exists()}
 
 
