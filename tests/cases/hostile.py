@@ -55,6 +55,13 @@ FORBIDDEN = {
         "k = torch.eye(n, dtype=logits.dtype)[None]\nreturn torch.nn.functional.scaled_dot_product_attention(rows, eye[None], eye[None], scale=1.0).reshape(logits.shape)"
     ),
     "sigmoid": body("return torch.sigmoid(logits)"),
+    "silu": body("return torch.nn.functional.silu(logits) / logits"),
+    "testing": "import numpy as np\n" + body("np.testing.measure('torch.soft' + 'max')\nreturn logits"),
+    "unicode": body("return logits.ſoftmax(-1)"),
+    "partial-method": "import functools\n" + body("return functools.partialmethod(torch.Tensor.softmax).func(logits, -1)"),
+    "module-in-module": body("return torch.storage.torch.nn.functional.softmax(logits, -1)"),
+    "gradient-of-logsumexp": body("x = logits.detach().requires_grad_()\nreturn torch.autograd.grad(torch.logsumexp(x, -1).sum(), x)[0]"),
+    "decorator": "@exec\ndef softmax(logits): pass\n",
     "relative-import": "from . import answers\n" + RIGHT,
 }  # fmt: skip
 
@@ -82,6 +89,27 @@ WORTHLESS = {
     ),
     "flood": "import os\nwhile True: os.write(3, b'\\xff' * 2**20)\n" + ZERO,
     "closed-door": "import os\nos.close(3)\n" + RIGHT,
+    "sent-by-a-forger-who-knows-the-form": (
+        "import os, json, struct\ndef send(head, data=b''):\n    text = json.dumps(head).encode()\n    os.write(3, struct.pack('<II', len(text), len(data)) + text + data)\n"
+        "send({'kind': 'loaded', 'trouble': [], 'found': True})\n"
+        "for _ in range(40): send({'kind': 'outcome', 'problem': None, 'value': ['float64', [3]], 'gradients': {}, 'after': {}}, struct.pack('<3d', 0.7292, 0.1627, 0.109))\n"
+        "os._exit(0)\n"
+    ),
+    "patched-tensor-s-own": "torch.Tensor.numpy = torch.Tensor.clone = torch.Tensor.detach = lambda self: self\n" + ZERO,
+    "question-emptied": "import sys\nframe = sys._getframe()\nwhile frame:\n    for name, value in list(frame.f_locals.items()):\n        if name == 'question': value['calls'].clear()\n    frame = frame.f_back\n" + ZERO,
+    "own-dispatch": (
+        "import torch.utils._python_dispatch as d\nclass Mode(d.TorchDispatchMode):\n    def __torch_dispatch__(self, func, types, args=(), kwargs=None): return torch.ones(3)\n"
+        "Mode().__enter__()\n" + ZERO
+    ),
+    "limits-raised": "import resource\nfor kind in range(16):\n    try: resource.setrlimit(kind, (-1, -1))\n    except (OSError, ValueError): pass\n" + ZERO,
+    "hostile-error": "class Meta(type):\n    def __getattribute__(self, name): raise SystemExit\nclass Odd(Exception, metaclass=Meta):\n    def __str__(self):\n        while True: pass\nraise Odd\n",
+    "own-memory": "import ctypes\nctypes.memset(id(None), 0, 16)\n" + RIGHT,
+    "random-answer": body("return torch.rand(logits.shape, dtype=logits.dtype)"),
+    "every-other-call": "n = [0]\n" + body("n[0] += 1\ngrown = (logits - logits.amax(-1, keepdim=True)).exp()\nreturn grown / grown.sum(-1, keepdim=True) * (n[0] % 2)"),
+    "not-a-number": body("return torch.full_like(logits, float('nan'))"),
+    "nested-tensor": body("return torch.nested.nested_tensor([torch.zeros(2)])"),
+    "float8": body("return torch.zeros(3).to(torch.float8_e4m3fn)"),
+    "coroutine": "async def softmax(logits): return logits\n",
     "late-thread": "import threading, time\ndef late():\n    time.sleep(0.1)\n    torch.exp = lambda x: x\nthreading.Thread(target=late).start()\n" + ZERO,
     "exit-handler": "import atexit\natexit.register(print, 'score 4')\n" + ZERO,
     "exit": "import os\nos._exit(0)\n",
@@ -155,6 +183,10 @@ HONEST = {
     "getattr-harmless": body(
         "n = getattr(logits, 'shape')\ngrown = (logits - logits.amax(-1, keepdim=True)).exp()\nreturn grown / grown.sum(-1, keepdim=True)"
     ),
+    "written-out": body(
+        "zero = 0 * torch.nn.functional.one_hot(torch.zeros(1, dtype=torch.long), 1)\ngrown = (logits - logits.amax(-1, keepdim=True)).exp() + zero\nreturn grown / grown.sum(-1, keepdim=True)"
+    )
+    + "torch.testing.assert_close(softmax(torch.zeros(2)), torch.full((2,), 0.5))\nprint(torch.__version__)\n",
     "rows": body(
         "grown = torch.stack([(row - row.max()).exp() / (row - row.max()).exp().sum() for row in logits.reshape(-1, logits.shape[-1])])\nreturn grown.reshape(logits.shape)"
     ),

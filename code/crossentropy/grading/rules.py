@@ -15,16 +15,16 @@ from pathlib import Path
 
 # What forbidding a name forbids besides: parts of names, in lower case and without underscores.
 FAMILIES = {
-    "softmax": ("softmax", "softmin", "logsoftmax"),
+    "softmax": ("softmax", "softmin", "logsoftmax", "attention", "transformer"),
     "log_softmax": ("logsoftmax", "softmaxwithloss"),
     "logsumexp": ("logsumexp", "logaddexp", "logcumsumexp"),
-    "cross_entropy": ("crossentropy", "nllloss", "entropyloss"),
-    "sigmoid": ("sigmoid", "expit", "softplus"),
+    "cross_entropy": ("crossentropy", "nllloss", "entropyloss", "softmargin"),
+    "sigmoid": ("sigmoid", "expit", "softplus", "silu", "glu", "mish"),
     "kl_div": ("kldiv",),
-    "entropy": ("entropy", "categorical", "bernoulli"),
+    "entropy": ("entropy", "categorical", "bernoulli", "specialentr"),
 }
 MODULES = (
-    "torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.linalg", "torch.special", "torch.optim", "torch.autograd", "torch.random",
+    "torch", "torch.nn", "torch.nn.functional", "torch.nn.init", "torch.linalg", "torch.special", "torch.optim", "torch.autograd", "torch.random", "torch.testing",
     "numpy", "numpy.linalg", "numpy.random", "math", "cmath", "itertools", "functools", "collections", "collections.abc", "random", "statistics",
     "numbers", "fractions", "decimal", "typing", "dataclasses", "enum", "time", "heapq", "bisect", "re", "__future__",
 )  # fmt: skip
@@ -36,9 +36,9 @@ ATTRIBUTES = {
     "tb_frame", "tb_next", "f_globals", "f_locals", "f_builtins", "f_back", "f_code", "gi_frame", "gi_code", "cr_frame", "cr_code", "ag_frame",
     "ag_code", "func_globals", "co_code", "eval", "exec", "compile", "load", "loads", "from_file", "import_module", "attrgetter", "methodcaller",
     "get_type_hints", "ForwardRef", "singledispatch", "singledispatchmethod", "make_dataclass", "CompilationUnit", "ScriptModule",
-    "ScriptFunction", "import_ir_module", "import_ir_module_from_buffer", "parse_ir", "PyTorchFileReader", "onnx", "modules",
+    "ScriptFunction", "import_ir_module", "import_ir_module_from_buffer", "parse_ir", "PyTorchFileReader", "onnx", "modules", "measure", "runstring", "rundocs",
 }  # fmt: skip
-DUNDERS = {"__init__", "__name__", "__doc__", "__call__", "__len__", "__post_init__"}
+DUNDERS = {"__init__", "__name__", "__version__", "__doc__", "__call__", "__len__", "__post_init__"}
 # Fewer nodes than this two people write alike by chance.
 COPIED_NODES = 40
 COPIED_TEXT = 60
@@ -135,7 +135,9 @@ def _leading_out() -> frozenset[str]:
         for attribute, value in vars(module).items():
             if isinstance(value, types.ModuleType) and value.__name__ not in MODULES:
                 found.add(attribute)
-    return frozenset(found - {name for kind in (torch.Tensor, list, dict, str) for name in dir(kind)})
+    # torch.functional is another module, torch.nn.functional is one that everybody writes out.
+    allowed = {name.rpartition(".")[2] for name in MODULES}
+    return frozenset(found - allowed - {name for kind in (torch.Tensor, list, dict, str) for name in dir(kind)})
 
 
 def _dotted(node: ast.expr) -> str:
