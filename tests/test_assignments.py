@@ -140,8 +140,8 @@ def secrets_of(name):
         found |= {
             line.strip() for pair in regions for part in pair for line in part.splitlines() if len(line.strip()) > 24
         }
-    # A name alone on its line, an argument of mark, is told in the task.
-    return {line for line in found if not re.fullmatch(r"\w+,", line)}
+    # A name alone on its line, an argument of mark, is told in the task; where mark comes from is no secret.
+    return {line for line in found - {"from crossentropy.grading import mark"} if not re.fullmatch(r'"?\w+"?,', line)}
 
 
 def words(text):
@@ -176,16 +176,14 @@ def test_nothing_of_a_solution_or_a_hidden_check_reaches_students_or_readers(wri
             assert not [name for name in archive.namelist() if Path(name).stem in NAMES]
             texts += [(path / name, archive.read(name).decode("utf8", "replace")) for name in archive.namelist()]
     for path, text in texts:
-        if text:
-            squeezed = words(text)
-            found = [line for key, line in lines.items() if key in squeezed]
-            found += [
-                mark
-                for mark in ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "forbid=[", "wrong=[")
-                if mark in text and path.suffix != ".js"
-            ]
-            if found and not (path.stem == "grading" or path.name == "grading.md.txt"):
-                told[str(path)] = found
+        squeezed = words(text)
+        found = [line for key, line in lines.items() if key in squeezed]
+        # The page for instructors shows how a source is written, with a question that is in none of them.
+        if path.suffix != ".js" and path.name.split(".")[0] != "grading":
+            marks = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "forbid=[", "wrong=[")
+            found += [mark for mark in marks if mark in text]
+        if found:
+            told[str(path)] = found
     assert told == {}
     assert not [path for path in site.rglob("*") if path.stem in NAMES]
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from crossentropy.grading import assignment, notebook
+from crossentropy.grading.grade import grade
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = (ROOT / "chapters" / "grading.md").read_text(encoding="utf8")
@@ -83,14 +84,27 @@ def hand_in(place):
     (place / "roster.csv").write_text(ROSTER)
 
 
-def test_the_cells_on_the_page_are_the_sample_s():
-    source = json.loads((ROOT / "assignments" / "softmax-likelihood" / "softmax-likelihood.ipynb").read_text())
-    cells = [notebook.text(cell) for cell in source["cells"]]
+def test_the_question_on_the_page_is_worth_what_it_says_and_in_no_sample(tmp_path, sandbox):
     solution, test = re.findall(r"^```python\n(.*?)^```", PAGE, flags=re.DOTALL | re.MULTILINE)
-    assert solution.rstrip("\n") in cells
-    whole = next(cell for cell in cells if cell.startswith('display(check("softmax"'))
-    # The page shows one wrong solution of several.
-    assert [line for line in test.splitlines() if line not in whole.splitlines()] == []
+    source = json.loads((ROOT / "assignments" / "softmax-likelihood" / "softmax-likelihood.ipynb").read_text())
+    by_id = {
+        cell["metadata"]["nbgrader"]["grade_id"]: cell for cell in source["cells"] if "nbgrader" in cell["metadata"]
+    }
+    by_id["softmax"]["source"], by_id["test_softmax"]["source"] = solution, test
+    by_id["test_softmax"]["metadata"]["nbgrader"]["points"] = 3
+    path = tmp_path / "page" / "page.ipynb"
+    path.parent.mkdir()
+    path.write_text(json.dumps({**source, "cells": [by_id["imports"], by_id["softmax"], by_id["test_softmax"]]}))
+    (question,) = assignment.read(tmp_path, "page").questions
+    answers = [(question.solution, 3), (question.stub, 0)]
+    answers += [(f"def cross_entropy(p, q):\n    {body}\n", worth) for body, worth in question.marks.wrong]
+    for text, worth in answers:
+        by_id["softmax"]["source"] = text
+        data = json.dumps({"cells": [by_id["softmax"]]}).encode()
+        assert grade("ann", data, assignment.read(tmp_path, "page"), sandbox)["score"] == worth, text
+    samples = assignment.names(ROOT / "assignments")
+    asked = {one.marks.exercise for name in samples for one in assignment.read(ROOT / "assignments", name).questions}
+    assert "cross_entropy" not in asked
 
 
 def test_the_page_says_what_is_not_safe_and_what_was_not_tried():
