@@ -1,6 +1,7 @@
 """The sample assignments: each from one source, worth what it says, and nothing of a solution in what students and readers get."""
 
 import ast
+import contextlib
 import json
 import os
 import re
@@ -29,14 +30,7 @@ CHAPTERS = {"softmax", "likelihood", "gradient", "information", "binary", "inter
 def written(tmp_path_factory):
     """What ``make assignments`` writes."""
     out = tmp_path_factory.mktemp("written")
-    done = subprocess.run(
-        [sys.executable, "-m", "crossentropy.grading.assigning", "--out", str(out)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    assert assigning.main(["--assignments", str(PLACE), "--out", str(out)]) == 0
     return out
 
 
@@ -263,16 +257,9 @@ def test_a_name_that_is_none_is_answered_with_those_there_are(tmp_path, capsys):
     assert "ngram-project" in capsys.readouterr().err
 
 
-def test_make_class_begins_a_private_class(tmp_path, monkeypatch, capsys):
+def test_a_private_class_begins_with_the_samples_and_a_secret_of_its_own(tmp_path, capsys):
     place = tmp_path / "my class"
-    done = subprocess.run(
-        ["make", "--no-print-directory", "-o", ".venv/.ready", "class", f"DIR={place}"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
+    assert classroom.main([str(place)]) == 0
     assert assignment.names(place / "assignments") == NAMES
     assert stat.S_IMODE((place / "seed").stat().st_mode) == 0o600
     assert (
@@ -280,34 +267,48 @@ def test_make_class_begins_a_private_class(tmp_path, monkeypatch, capsys):
     )
     for command in re.findall(r"^    python -m (.*)$", (place / "README.md").read_text(), flags=re.MULTILINE):
         if "assigning" in command:
-            done = subprocess.run(
-                [sys.executable, "-m", *command.split()], cwd=place, capture_output=True, text=True, timeout=300
-            )
-            assert done.returncode == 0, done.stderr
+            with contextlib.chdir(place):
+                assert assigning.main(command.split()[1:]) == 0
     assert (place / "handout" / NAMES[0] / "student" / f"{NAMES[0]}.ipynb").is_file()
     assert classroom.main([str(place)]) == 2
     assert "new or empty folder" in capsys.readouterr().err
 
 
+# What `nbgrader generate_assignment` and `nbgrader autograde --create` run, by nbgrader's own interface.
+NBGRADER = """
+import json, os, sys
+from nbgrader.apps import NbGraderAPI
+from traitlets.config import Config
+step, name = sys.argv[1:]
+config = Config()
+config.CourseDirectory.course_id, config.CourseDirectory.root = "test", os.getcwd()
+api = NbGraderAPI(config=config)
+for student in sorted(os.listdir("submitted")) if step == "grade" else [None]:
+    done = api.autograde(name, student, create=True) if student else api.generate_assignment(name)
+    if not done["success"]:
+        sys.exit(str(done))
+if step == "grade":
+    with api.gradebook as book:
+        print(json.dumps({row.student.id: row.score for row in book.assignment_submissions(name)}))
+"""
+
+
 def test_the_sources_work_in_a_real_nbgrader_course(tmp_path):
-    """nbgrader's own generate_assignment and autograde, on the sources as they lie here: a student who wrote nothing, and one who has one question right and one partly."""
+    """nbgrader's own generate_assignment and autograde, on a source as it lies here: a student with a right answer, one that is right in part, and one not written."""
     pytest.importorskip("nbgrader", reason="make grading installs it")
-    name = "binary-interfaces"
+    name = "ngram-project"
     (tmp_path / "source").mkdir()
     (tmp_path / "source" / name).symlink_to(PLACE / name)
-    (tmp_path / "nbgrader_config.py").write_text(
-        f"c = get_config()\nc.CourseDirectory.course_id = 'test'\nc.CourseDirectory.root = {str(tmp_path)!r}\n"
-    )
 
-    def nbgrader(*arguments):
+    def nbgrader(step):
         environment = {
             **os.environ,
             "HOME": str(tmp_path),
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
             "CROSSENTROPY_HOME": str(tmp_path),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         }
         done = subprocess.run(
-            [sys.executable, "-W", "ignore", "-m", "nbgrader", *arguments],
+            [sys.executable, "-W", "ignore", "-c", NBGRADER, step, name],
             cwd=tmp_path,
             env=environment,
             capture_output=True,
@@ -315,37 +316,28 @@ def test_the_sources_work_in_a_real_nbgrader_course(tmp_path):
             timeout=600,
         )
         assert done.returncode == 0, done.stderr
+        return done.stdout
 
-    nbgrader("generate_assignment", name)
+    nbgrader("release")
     released = record_of(tmp_path / "release" / name / f"{name}.ipynb")
     ours = notebook.student_version(record_of(assignment.source(PLACE, name)))
     assert [notebook.normal(notebook.text(cell)) for cell in released["cells"]] == [
         notebook.normal(notebook.text(cell)) for cell in ours["cells"]
     ]
     read = assignment.read(PLACE, name)
-    first, second = read.questions
+    first, second, _ = read.questions
     body, worth = second.marks.wrong[1]
     answers = {
-        "untouched": {},
-        "partly": {
-            first.grade_id: first.solution,
-            second.grade_id: f"def {second.exercise.signature}:\n{textwrap.indent(body, '    ')}\n",
-        },
+        first.grade_id: first.solution,
+        second.grade_id: f"def {second.exercise.signature}:\n{textwrap.indent(body, '    ')}\n",
     }
-    for student, edits in answers.items():
-        record = json.loads(json.dumps(released))
-        for cell in record["cells"]:
-            cell["source"] = edits.get(cell["metadata"].get("nbgrader", {}).get("grade_id"), cell["source"])
-        path = tmp_path / "submitted" / student / name / f"{name}.ipynb"
-        path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(record))
-    nbgrader("autograde", name, "--create")
-    nbgrader("export", "--to", "marks.csv")
-    import csv
-
-    with open(tmp_path / "marks.csv", newline="") as file:
-        marks = {row["student_id"]: float(row["score"]) for row in csv.DictReader(file)}
-    assert marks == {"untouched": 0, "partly": first.marks.max + worth}
+    for cell in released["cells"]:
+        cell["source"] = answers.get(cell["metadata"].get("nbgrader", {}).get("grade_id"), cell["source"])
+    path = tmp_path / "submitted" / "ann" / name / f"{name}.ipynb"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps(released))
+    marks = json.loads(nbgrader("grade").splitlines()[-1])
+    assert marks == {"ann": first.marks.max + worth}
     assert worth > 0
 
 

@@ -105,7 +105,7 @@ WORTHLESS = {
     "hostile-error": "class Meta(type):\n    def __getattribute__(self, name): raise SystemExit\nclass Odd(Exception, metaclass=Meta):\n    def __str__(self):\n        while True: pass\nraise Odd\n",
     "own-memory": "import ctypes\nctypes.memset(id(None), 0, 16)\n" + RIGHT,
     "random-answer": body("return torch.rand(logits.shape, dtype=logits.dtype)"),
-    "every-other-call": "n = [0]\n" + body("n[0] += 1\ngrown = (logits - logits.amax(-1, keepdim=True)).exp()\nreturn grown / grown.sum(-1, keepdim=True) * (n[0] % 2)"),
+    "every-other-call": "n = [0]\n" + body("n[0] += 1\ngrown = (logits - logits.amax(-1, keepdim=True)).exp()\nreturn grown / grown.sum(-1, keepdim=True) * (n[0] % 3 == 0)"),
     "not-a-number": body("return torch.full_like(logits, float('nan'))"),
     "nested-tensor": body("return torch.nested.nested_tensor([torch.zeros(2)])"),
     "float8": body("return torch.zeros(3).to(torch.float8_e4m3fn)"),
@@ -184,7 +184,7 @@ HONEST = {
         "n = getattr(logits, 'shape')\ngrown = (logits - logits.amax(-1, keepdim=True)).exp()\nreturn grown / grown.sum(-1, keepdim=True)"
     ),
     "written-out": body(
-        "zero = 0 * torch.nn.functional.one_hot(torch.zeros(1, dtype=torch.long), 1)\ngrown = (logits - logits.amax(-1, keepdim=True)).exp() + zero\nreturn grown / grown.sum(-1, keepdim=True)"
+        "zero = 0 * torch.nn.functional.one_hot(torch.tensor(0), 1).sum()\ngrown = (logits - logits.amax(-1, keepdim=True)).exp() + zero\nreturn grown / grown.sum(-1, keepdim=True)"
     )
     + "torch.testing.assert_close(softmax(torch.zeros(2)), torch.full((2,), 0.5))\nprint(torch.__version__)\n",
     "rows": body(
