@@ -14,7 +14,7 @@ WORKERS := -n logical --maxprocesses 4
 # One code path for one result: the chapters' numbers must not depend on how many cores there are.
 export PYTHONHASHSEED := 0
 
-.PHONY: help book notebooks widgets figures test browser check serve lab bench linkcheck pdf zip lock clean
+.PHONY: help book notebooks widgets figures assignments class grading test browser check serve lab bench linkcheck pdf zip lock clean
 
 help: ## list these words
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,7 +48,22 @@ figures: browser ## write every figure for slides into _build/figures: SVG and P
 	@echo "== Writing the figures"
 	python theme/figures.py _build/figures "$$(python tests/browser/chromium.py)"
 
-test: check book browser ## everything: check, the package, every notebook by nbval, the built site and the labs in a browser
+assignments: $(VENV)/.ready ## write the students' and the instructor's notebooks into _build/assignments
+	@echo "== Writing the assignments"
+	python -m crossentropy.grading.assigning
+
+class: $(VENV)/.ready ## begin a class of your own, in a folder for a private repository: make class DIR=...
+	@test -n "$(DIR)" || { echo "Say where: make class DIR=../my-class"; exit 1; }
+	python -m crossentropy.grading.classroom "$(DIR)"
+
+grading: $(VENV)/.grading ## install what only the tests of grading need: nbgrader and Dask
+
+$(VENV)/.grading: $(VENV)/.ready requirements-grading.txt
+	@echo "== Installing what the tests of grading need"
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt -r requirements-grading.txt
+	@touch $@
+
+test: check book browser grading ## everything: check, the package, every notebook by nbval, the built site and the labs in a browser
 	@echo "== Testing the package, the notebooks' sources and the site"
 	python -m pytest $(WORKERS) --dist worksteal
 	@echo "== Running every notebook again and comparing its outputs"
@@ -74,7 +89,7 @@ serve: book ## show the built site on 127.0.0.1:8000
 lab: $(VENV)/.ready ## open the notebooks in JupyterLab
 	jupyter lab chapters
 
-bench: $(VENV)/.ready ## measure speed and memory, as ratios taken in one run
+bench: $(VENV)/.ready grading ## measure speed and memory, as ratios taken in one run
 	python benchmarks/run.py
 
 linkcheck: $(VENV)/.ready node_modules/.ready ## try every outer link (needs the network)

@@ -1,0 +1,298 @@
+"""Grade one submission: plain data in, a record in plain data out. The student's code runs in the sandbox only."""
+
+import ast
+import builtins
+import hashlib
+import symtable
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from crossentropy.exercises import Outcome, Problem
+from crossentropy.exercises.judging import PROBLEMS
+from crossentropy.grading import notebook, wire
+from crossentropy.grading.assignment import Assignment, Question
+from crossentropy.grading.rules import broken_rule, keys
+from crossentropy.grading.sandbox import Limits, Lost, Run, Sandbox
+
+STATUS = (
+    "correct",
+    "partial",
+    "wrong",
+    "unanswered",
+    "missing",
+    "forbidden",
+    "error",
+    "timeout",
+    "crashed",
+    "unreadable",
+)
+LONGEST_SOURCE = 200_000
+TRIES = 2
+
+Entry = dict[str, Any]
+Record = dict[str, Any]
+
+
+def record(
+    student: str,
+    assignment: Assignment,
+    questions: Mapping[str, Entry],
+    *,
+    notes: Sequence[str] = (),
+    answers: str = "",
+) -> Record:
+    """A student's record; the same for the same marks, whenever it is made."""
+    return {
+        "student": student,
+        "assignment": assignment.name,
+        "score": sum(entry["score"] for entry in questions.values()),
+        "max": assignment.max,
+        "questions": dict(questions),
+        "notes": list(notes),
+        "answers": answers,
+    }
+
+
+def without_answer(student: str, assignment: Assignment, status: str, message: str) -> Record:
+    """A record for a submission that no question can be read from: no points, and the reason at every question."""
+    return record(
+        student,
+        assignment,
+        {question.grade_id: entry(question, 0, status, message) for question in assignment.questions},
+        notes=[message],
+    )
+
+
+def entry(question: Question, score: int, status: str, message: str, **more: Any) -> Entry:
+    assert status in STATUS
+    return {
+        "score": score,
+        "max": question.marks.max,
+        "status": status,
+        "message": message,
+        "misconceptions": [],
+        "right": [],
+        **more,
+    }
+
+
+def grade(
+    student: str, data: bytes, assignment: Assignment, sandbox: Sandbox, *, limits: Limits | None = None
+) -> Record:
+    """The record of a submission whose notebook is ``data``. Whatever the bytes are, there is one."""
+    try:
+        found = notebook.cells(data)
+    except notebook.Unreadable as error:
+        return without_answer(student, assignment, "unreadable", str(error))
+    notes: list[str] = []
+    sources: dict[str, str | None] = {}
+    for question in assignment.questions:
+        sources[question.grade_id] = _source(question, found, notes)
+    order = [cell.grade_id for cell in found if cell.grade_id in sources]
+    if order != [name for name in sources if name in order] and len(set(order)) == len(order):
+        notes.append("The cells stand in another order than in the assignment; they were graded in the assignment's.")
+    parsed = {name: _parsed(source) for name, source in sources.items() if source is not None}
+    entries = {
+        question.grade_id: _entry(question, sources, parsed, assignment, sandbox, limits)
+        for question in assignment.questions
+    }
+    stubs = {question.grade_id: question.stub for question in assignment.questions}
+    answered = {
+        name: notebook.normal(source)
+        for name, source in sources.items()
+        if source is not None and notebook.normal(source) != notebook.normal(stubs[name])
+    }
+    text = "\0".join(f"{name}\0{answered[name]}" for name in sorted(answered))
+    answers = hashlib.sha256(text.encode("utf8", "surrogatepass")).hexdigest() if answered else ""
+    return record(student, assignment, entries, notes=notes, answers=answers)
+
+
+def _source(question: Question, found: Sequence[notebook.Cell], notes: list[str]) -> str | None:
+    """The source of a question's cell: the last that holds an answer, where its id stands twice."""
+    mine = [cell for cell in found if cell.grade_id == question.grade_id and cell.kind == "code"]
+    if not mine:
+        return None
+    answers = notebook.differing(mine, question.stub)
+    if len(mine) > 1:
+        notes.append(
+            f"The id {question.grade_id} stands at {len(mine)} cells; the last of them that holds an answer was graded."
+        )
+    return (answers or mine)[-1].source
+
+
+@dataclass(frozen=True)
+class _Parsed:
+    """A cell that is Python: its text without IPython's own lines, its tree, the names it takes from outside."""
+
+    text: str
+    tree: ast.Module
+    free: frozenset[str]
+
+
+def _parsed(source: str) -> _Parsed | str:
+    """A source's tree, or what is wrong with it."""
+    if len(source) > LONGEST_SOURCE:
+        return f"The cell is longer than {LONGEST_SOURCE} characters."
+    problem = ""
+    for text in (source, notebook.without_magics(source)):
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # a student's invalid escape is not ours to warn of
+                tree = ast.parse(text)
+                return _Parsed(text, tree, _free(text, tree))
+        except SyntaxError as error:
+            problem = problem or f"The cell is no Python: {wire.clean(str(error.msg))}, line {error.lineno}."
+        except (ValueError, RecursionError, MemoryError):
+            problem = problem or "The cell is no Python that can be read."
+    return problem
+
+
+def _entry(
+    question: Question,
+    sources: Mapping[str, str | None],
+    parsed: Mapping[str, _Parsed | str],
+    assignment: Assignment,
+    sandbox: Sandbox,
+    limits: Limits | None,
+) -> Entry:
+    source = sources[question.grade_id]
+    if source is None:
+        return entry(question, 0, "missing", f"The notebook has no code cell with the id {question.grade_id}.")
+    if notebook.normal(source) == notebook.normal(question.stub):
+        return entry(question, 0, "unanswered", "The cell is as it was handed out.")
+    mine = parsed[question.grade_id]
+    if isinstance(mine, str):
+        return entry(question, 0, "error", mine)
+    try:
+        used = _used(question.grade_id, mine, parsed, assignment)
+        for tree in (used, mine.tree):
+            if problem := broken_rule(tree, question.marks.forbid):
+                return entry(question, 0, "forbidden", f"The answer {wire.clean(problem)}.")
+        cells = [*assignment.setup, ("used", ast.unparse(used)), (question.grade_id, mine.text)]
+    except RecursionError:
+        return entry(question, 0, "error", "The cell is nested too deeply to be read.")
+    limits = limits or Limits()
+    if question.marks.seconds is not None:
+        limits = Limits(question.marks.seconds, 4 * question.marks.seconds, limits.memory)
+    calls = assignment.calls(question)
+    for attempt in range(TRIES):
+        try:
+            run = sandbox.ask(cells, question.function, calls, forbidden=keys(question.marks.forbid), limits=limits)
+            break
+        except Lost as error:
+            if attempt == TRIES - 1:
+                return entry(
+                    question, 0, "crashed", f"Not graded: {error}, {TRIES} times. The instructor can run this again."
+                )
+    return _judged(question, assignment, run, {name for name, _ in assignment.setup}, limits)
+
+
+def _judged(question: Question, assignment: Assignment, run: Run, setup: set[str], limits: Limits) -> Entry:
+    calls = assignment.calls(question)
+    reply = run.reply
+    trouble = [f"{problem}" for name, problem in reply.trouble if name not in setup]
+    if reply.used:
+        names = ", ".join(wire.clean(name.removeprefix("aten::")) for name in reply.used)
+        return entry(question, 0, "forbidden", f"The answer used {names} of torch, which this question forbids.")
+    if run.ending == "broken":
+        return entry(question, 0, "error", f"The answer sent back something else than plain data: {run.reason}.")
+    outcomes = list(reply.outcomes)
+    ended = {
+        "cpu": f"it used more than {limits.cpu:g} seconds of the processor",
+        "time": f"it took longer than {limits.wall:g} seconds",
+        "ended": "its process ended before it had answered",
+        "failed": "its process ended before it had answered",
+    }.get(run.ending, f"its process was ended by {run.ending}")
+    late = run.ending in {"cpu", "time"}
+    if not outcomes:
+        if reply.loaded and not reply.found:
+            message = f"The cell defines no function {question.function}."
+            return entry(question, 0, "error", " ".join([message, *(f"It raised {text}" for text in trouble[:1])]))
+        return entry(question, 0, "timeout" if late else "crashed", f"There is no answer: {ended}.")
+    missing = len(calls) - len(outcomes)
+    outcomes += [Outcome(problem=Problem("timeout" if late else "raised", ended))] * missing
+    blank = all(outcome.problem and outcome.problem.text.startswith("NotImplementedError") for outcome in outcomes)
+    if blank:
+        return entry(question, 0, "unanswered", "The function still raises NotImplementedError.")
+    verdict = question.exercise.judge(calls, outcomes)
+    score = question.marks.score(calls, outcomes, verdict)
+    status = "correct" if verdict.passed else "partial" if score else "wrong"
+    message = verdict.message
+    if missing:
+        message = f"{message} Not all inputs were answered: {ended}."
+        status = status if score else "timeout" if late else "crashed"
+    elif not verdict.passed and (
+        raised := next(
+            (outcome.problem for outcome in outcomes if outcome.problem and outcome.problem.kind == "raised"), None
+        )
+    ):
+        message = f"{message} It said: {raised.text}"
+        status = status if score or not all(outcome.problem for outcome in outcomes) else "error"
+    failed = [failure.property for failure in verdict.failures]
+    return entry(
+        question, score, status, message, misconceptions=list(verdict.codes), right=list(verdict.right), failed=failed
+    )
+
+
+def _used(grade_id: str, mine: _Parsed, parsed: Mapping[str, _Parsed | str], assignment: Assignment) -> ast.Module:
+    """What a question's cell stands on in the same student's other cells: only the statements that define what it uses, and what those use."""
+    known = set(dir(builtins)) | _bound(mine.tree)
+    for _, text in assignment.setup:
+        known |= _bound(ast.parse(text))
+    elsewhere = [
+        (statement, names)
+        for name, other in parsed.items()
+        if name != grade_id and not isinstance(other, str)
+        for statement in other.tree.body
+        if (names := _bound(ast.Module([statement], [])))
+    ]
+    taken: set[int] = set()
+    waiting = set(mine.free) - known
+    while waiting:
+        known |= waiting
+        found: set[str] = set()
+        for index, (statement, names) in enumerate(elsewhere):
+            if index not in taken and names & waiting:
+                taken.add(index)
+                part = ast.Module([statement], [])
+                found |= _free(ast.unparse(part), part)
+        waiting = found - known
+    return ast.Module([statement for index, (statement, _) in enumerate(elsewhere) if index in taken], [])
+
+
+def _bound(tree: ast.Module) -> set[str]:
+    """The names that a source binds at its top level."""
+    made: set[str] = set()
+    for statement in tree.body:
+        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            made.add(statement.name)
+        elif isinstance(statement, ast.Import | ast.ImportFrom):
+            made |= {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
+        else:
+            made |= {
+                node.id
+                for node in ast.walk(statement)
+                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+            }
+    return made
+
+
+def _free(text: str, tree: ast.Module) -> frozenset[str]:
+    """The names that a source takes from outside, as Python's own compiler sees its scopes."""
+    waiting = [symtable.symtable(text, "cell", "exec")]
+    names: set[str] = set()
+    while waiting:
+        table = waiting.pop()
+        waiting += table.get_children()
+        top = table.get_type() == "module"
+        names |= {
+            symbol.get_name()
+            for symbol in table.get_symbols()
+            if symbol.is_referenced() and (top or symbol.is_global())
+        }
+    return frozenset(names - _bound(tree))
+
+
+assert set(PROBLEMS) >= {"raised", "timeout"}

@@ -1,0 +1,224 @@
+"""What comes of the records: the grade book, a page a student, a page for the class, and whose marks moved. Each file is written whole or not at all."""
+
+import csv
+import hashlib
+import html
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from crossentropy.exercises import load
+from crossentropy.grading.assignment import Assignment
+from crossentropy.grading.grade import Record
+
+LONGEST_NAME = 255
+CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+STYLE = """
+:root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
+body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
+table { border-collapse: collapse; } th, td { text-align: left; padding: .2rem .8rem .2rem 0; vertical-align: top; }
+section { border-left: .3rem solid; padding-left: 1rem; margin: 1.5rem 0; } svg, img { max-width: 100%; height: auto; }
+"""
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file so that nobody ever reads half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.parent / f".writing-{os.getpid()}"
+    data = text.encode("utf8", "backslashreplace")
+    with open(draft, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def file_name(student: str, ending: str) -> str:
+    """``<student><ending>``; a name too long for a file is cut and told apart by its digest."""
+    # A zip's names may hold what no file's name can.
+    safe = student.replace("/", "_").replace("\0", "_")
+    if safe == student and len(os.fsencode(safe + ending)) <= LONGEST_NAME:
+        return safe + ending
+    digest = hashlib.sha256(student.encode("utf8", "surrogateescape")).hexdigest()[:12]
+    cut = os.fsencode(safe)[: LONGEST_NAME - len(ending) - 13]
+    return f"{os.fsdecode(cut)}-{digest}{ending}"
+
+
+def save(out: Path, record: Record) -> None:
+    """One student's record."""
+    write(out / file_name(record["student"], ".json"), json.dumps(record, indent=1) + "\n")
+
+
+def stored(out: Path, student: str) -> Record | None:
+    """The record of an earlier run, if there is a whole one."""
+    try:
+        record: Any = json.loads((out / file_name(student, ".json")).read_text(encoding="utf8"))
+    except (OSError, ValueError):
+        return None
+    return (
+        record
+        if isinstance(record, dict) and isinstance(record.get("questions"), dict) and record.get("student") == student
+        else None
+    )
+
+
+def _table(rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_all(
+    out: Path,
+    assignment: Assignment,
+    records: Sequence[Record],
+    before: Mapping[str, Record],
+    *,
+    roster: Path | None = None,
+) -> list[tuple[str, int, int]]:
+    """Every report on the records; returns the students whose marks moved since ``before``, with both scores."""
+    records = sorted(records, key=lambda record: record["student"])
+    same = duplicates(records)
+    ids = [question.grade_id for question in assignment.questions]
+    rows: list[list[Any]] = [["student", "score", "max", *ids, "status", "same answers as"]]
+    for record in records:
+        entries = record["questions"]
+        told = "; ".join(f"{name}: {entries[name]['status']}" for name in ids)
+        rows.append(
+            [
+                record["student"],
+                record["score"],
+                record["max"],
+                *(entries[name]["score"] for name in ids),
+                told,
+                "; ".join(same.get(record["student"], [])),
+            ]
+        )
+    write(out / "grades.csv", _table(rows))
+    write(out / "canvas.csv", canvas(assignment, records, roster))
+    for record in records:
+        write(out / "feedback" / file_name(record["student"], ".html"), feedback(assignment, record))
+    write(out / "report.html", class_report(assignment, records, same))
+    moved = [
+        (record["student"], before[record["student"]]["score"], record["score"])
+        for record in records
+        if record["student"] in before and before[record["student"]]["score"] != record["score"]
+    ]
+    if before:
+        write(out / "moved.csv", _table([["student", "before", "after"], *moved]))
+    return moved
+
+
+def canvas(assignment: Assignment, records: Sequence[Record], roster: Path | None) -> str:
+    """The grade book as Canvas imports it. With a roster (Canvas's own export) its rows are kept, and found by login, id or name."""
+    head = [*CANVAS, assignment.title]
+    points: list[Any] = ["    Points Possible", "", "", "", "", assignment.max]
+    scores = {record["student"]: record["score"] for record in records}
+    if roster is None:
+        return _table([head, points, *([student, "", "", student, "", score] for student, score in scores.items())])
+    with open(roster, encoding="utf-8-sig", newline="") as file:
+        known = [row for row in csv.DictReader(file) if (row.get("SIS Login ID") or row.get("ID"))]
+    rows = []
+    for row in known:
+        student = next(
+            (row[key] for key in ("SIS Login ID", "SIS User ID", "ID", "Student") if row.get(key) in scores), None
+        )
+        rows.append([*(row.get(key) or "" for key in CANVAS), "" if student is None else scores[student]])
+    return _table([head, points, *rows])
+
+
+def duplicates(records: Sequence[Record]) -> dict[str, list[str]]:
+    """For each student whose answers are exactly another's: the others."""
+    by_answers: dict[str, list[str]] = {}
+    for record in records:
+        if record["answers"]:
+            by_answers.setdefault(record["answers"], []).append(record["student"])
+    return {
+        student: [other for other in group if other != student]
+        for group in by_answers.values()
+        if len(group) > 1
+        for student in group
+    }
+
+
+def _page(title: str, body: str) -> str:
+    return f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<meta name="viewport" content="width=device-width">\n<title>{html.escape(title)}</title>\n<style>{STYLE}</style>\n<h1>{html.escape(title)}</h1>\n{body}</html>\n'
+
+
+def feedback(assignment: Assignment, record: Record) -> str:
+    """A student's page: what was right, which misconception it was, where to read on. Says nothing of hidden inputs."""
+    parts = [f"<p>{html.escape(record['student'])}: {record['score']} of {record['max']} points.</p>\n"]
+    parts += [f"<p>{html.escape(note)}</p>\n" for note in record["notes"]]
+    for question in assignment.questions:
+        entry = record["questions"][question.grade_id]
+        lines = [
+            f"<h2>{html.escape(question.exercise.title)}: {entry['score']} of {entry['max']}, {entry['status']}</h2>",
+            f"<p>{html.escape(entry['message'])}</p>",
+        ]
+        if entry["right"]:
+            lines.append(f"<p>What was right: the answer {html.escape('; '.join(entry['right']))}.</p>")
+        for code in entry["misconceptions"]:
+            known = question.exercise.misconceptions.get(code)
+            if known:
+                lines.append(
+                    f"<p><strong>{html.escape(known.title)}</strong>. Read on: chapter {html.escape(known.read)}.</p>"
+                )
+        if not entry["misconceptions"] and entry["status"] != "correct":
+            lines.append(f"<p>Read on: chapter {html.escape(question.exercise.chapter)}.</p>")
+        parts.append(f"<section>{''.join(lines)}</section>\n")
+    return _page(assignment.title, "".join(parts))
+
+
+def counts(assignment: Assignment, records: Sequence[Record]) -> dict[str, Counter[str]]:
+    """For each question how many answers had which misconception."""
+    return {
+        question.grade_id: Counter(
+            code for record in records for code in record["questions"][question.grade_id]["misconceptions"]
+        )
+        for question in assignment.questions
+    }
+
+
+def class_report(assignment: Assignment, records: Sequence[Record], same: Mapping[str, Sequence[str]]) -> str:
+    """The class's page: how many points, which misconceptions, who handed in the same."""
+    from crossentropy.plots.grading import misconception_counts
+
+    found = counts(assignment, records)
+    parts = [
+        f"<p>{len(records)} submissions.</p>\n<table><tr><th>Question</th><th>Mean</th><th>Max</th><th>Statuses</th></tr>"
+    ]
+    for question in assignment.questions:
+        entries = [record["questions"][question.grade_id] for record in records]
+        mean = sum(entry["score"] for entry in entries) / max(len(entries), 1)
+        told = ", ".join(
+            f"{count} {status}" for status, count in sorted(Counter(entry["status"] for entry in entries).items())
+        )
+        parts.append(
+            f"<tr><td>{html.escape(question.grade_id)}</td><td>{mean:.2f}</td><td>{question.marks.max}</td><td>{told}</td></tr>"
+        )
+    parts.append("</table>\n<h2>Misconceptions</h2>\n")
+    if any(found.values()):
+        parts.append(misconception_counts(found).to_html())
+        for grade_id, codes in found.items():
+            exercise = load(
+                next(question.marks.exercise for question in assignment.questions if question.grade_id == grade_id)
+            )
+            for code, count in sorted(codes.items(), key=lambda pair: (-pair[1], pair[0])):
+                known = exercise.misconceptions[code]
+                parts.append(
+                    f"<p>{html.escape(grade_id)}, {count} times: <strong>{html.escape(known.title)}</strong>. {html.escape(known.explanation)}</p>\n"
+                )
+    else:
+        parts.append("<p>None was recognised.</p>\n")
+    groups = sorted({tuple(sorted([student, *others])) for student, others in same.items()})
+    if groups:
+        parts.append(
+            "<h2>The same answers, character for character</h2>\n<ul>"
+            + "".join(f"<li>{html.escape(', '.join(group))}</li>" for group in groups)
+            + "</ul>\n"
+        )
+    return _page(f"{assignment.title}: the class", "".join(parts))

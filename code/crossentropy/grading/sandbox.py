@@ -1,0 +1,361 @@
+"""Run a question's cells behind walls: start a zygote, send it a question's socket, read plain data back."""
+
+import csv
+import importlib.metadata
+import json
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from crossentropy.exercises import Call
+from crossentropy.grading import wire
+
+# What a student's code may import: these distributions, with all that they need themselves.
+LIBRARIES = ("torch", "numpy")
+# Longer than this nobody waits for a zygote: importing torch takes seconds on a cold disc.
+START_SECONDS = 300.0
+GRACE_SECONDS = 10.0
+ENDINGS = {0: "ended", 1: "failed", 2: "cpu", 3: "time"}
+NO_WALLS = 4
+# Run as a student's code would be: 1 for each wall that stands.
+PROBE = """
+import os, socket, torch
+
+def refused(action, *arguments):
+    try:
+        action(*arguments)
+    except OSError:
+        return 1.0
+    return 0.0
+
+def probe(logits):
+    (logits - logits.amax(-1, keepdim=True)).exp().sum(-1).log().sum()
+    walls = [
+        os.getuid() == 65534, os.getpid() == 1, not os.path.exists("/proc"), not os.path.exists(HERE),
+        refused(os.fork), refused(os.execv, "/bin/true", ["true"]), refused(socket.socket), refused(open, "/touched", "w"),
+        refused(os.setuid, 0), refused(os.kill, 2, 0),
+    ]
+    return torch.tensor([float(wall) for wall in walls], dtype=torch.float64) + 0 * logits.sum()
+"""
+
+# Without walls the trial would do what it tries: leave the probing out.
+TRIAL = "def probe(logits): return (logits - logits.amax(-1, keepdim=True)).exp().sum(-1).log()"
+
+
+class NoWalls(RuntimeError):
+    """This machine cannot keep a student's code away from the grader."""
+
+
+class Lost(RuntimeError):
+    """The zygote went away, or no longer answers."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one question may use: seconds of processor and of the clock, bytes of memory beyond Python and torch."""
+
+    cpu: float = 5.0
+    wall: float = 20.0
+    memory: int = 2**30
+
+    def record(self) -> dict[str, float]:
+        return {"cpu": self.cpu, "wall": self.wall, "memory": self.memory}
+
+
+@dataclass
+class Run:
+    """A reply and how it ended: "ended", "failed", "cpu", "time", "signal N" or "broken" (with the reason)."""
+
+    reply: wire.Reply
+    ending: str
+    reason: str = ""
+
+
+@cache
+def _visible() -> tuple[tuple[str, ...], tuple[tuple[str, str], ...], tuple[str, ...]]:
+    """What the child sees: paths, symbolic links, and its sys.path."""
+    stdlib = [Path(sysconfig.get_path(name)).resolve() for name in ("stdlib", "platstdlib")]
+    own = Path(sys.base_prefix).resolve() / "lib" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    folders = {path for path in [*stdlib, own] if path.is_dir()}
+    paths = {
+        str(item)
+        for folder in folders
+        for item in folder.iterdir()
+        if item.name not in {"site-packages", "dist-packages", "test", "__pycache__"}
+    }
+    site = set()
+    for name in _needed():
+        for place in _places(name):
+            paths.add(str(place))
+            site.add(str(place.parent))
+    links = []
+    for name in ("/lib", "/lib32", "/lib64", "/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/local/lib"):
+        if os.path.islink(name):
+            links.append((name, os.readlink(name)))
+        elif os.path.isdir(name):
+            paths.update(_libraries(Path(name)))
+    if os.path.exists("/etc/ld.so.cache"):
+        paths.add("/etc/ld.so.cache")
+    listed = [str(folder) for folder in sorted(folders)] + [str(folder / "lib-dynload") for folder in sorted(folders)]
+    return tuple(sorted(paths)), tuple(links), (*dict.fromkeys(listed), *sorted(site))
+
+
+def _libraries(folder: Path) -> list[str]:
+    """Shared libraries of the system: the folder of the machine's architecture, and what lies loose beside it."""
+    triplet = sysconfig.get_config_var("MULTIARCH")
+    found = [str(path) for path in folder.iterdir() if ".so" in path.name and not path.is_symlink() and path.is_file()]
+    if triplet and (folder / triplet).is_dir():
+        found.append(str(folder / triplet))
+    elif folder.name == "lib64":
+        return [str(folder)]
+    return found
+
+
+def _needed() -> set[str]:
+    """The distributions that a student's code may use, with their needs."""
+    found: set[str] = set()
+    waiting = list(LIBRARIES)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in found:
+            continue
+        try:
+            needs = importlib.metadata.requires(name) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        found.add(name)
+        # Without a marker, or one that holds in some environment: what is not installed is passed over above.
+        waiting += [match[0] for need in needs if "extra ==" not in need and (match := re.match(r"[\w.-]+", need))]
+    return found
+
+
+def _places(distribution: str) -> set[Path]:
+    """Where a distribution's own files and folders lie, the first level of them."""
+    known = importlib.metadata.distribution(distribution)
+    # Its list of files as text: asked for by ``files``, newer versions look for each of torch's thousands on the disc.
+    rows = csv.reader((known.read_text("RECORD") or "").splitlines())
+    tops = {row[0].split("/")[0] for row in rows if row} - {"..", "__pycache__", ""}
+    tops = {top for top in tops if not top.endswith(".pth")}
+    base = Path(str(known.locate_file(""))).resolve()
+    return {base / top for top in tops if (base / top).exists()}
+
+
+class Sandbox:
+    """A warm zygote. ``ask`` runs one question in a child of its own; the next knows nothing of it."""
+
+    def __init__(self, *, walls: bool = True) -> None:
+        self.walls = walls
+        self._process: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._root: str | None = None
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def begin(self) -> None:
+        """Start the zygote, and do not wait for it."""
+        if self._process is not None:
+            return
+        paths, links, path = _visible()
+        self._root = tempfile.mkdtemp(prefix="grading-") if self.walls else None
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        script = str(Path(__file__).with_name("zygote.py"))
+        # One thread: after an operation on several, a forked child would wait for the others for ever.
+        environment = {
+            "OMP_NUM_THREADS": "1",
+            "OPENBLAS_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1",
+            "PYTHONHASHSEED": "0",
+        }
+        interpreter = os.path.realpath(sys.executable)
+        # -I would also ignore PYTHONHASHSEED, on which the order of a student's sets hangs.
+        command = [interpreter, "-s", "-P", "-S", "-B", "-X", "utf8", script, str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd="/",
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=None if os.environ.get("CROSSENTROPY_GRADING_DEBUG") else subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        theirs.close()
+        self._control = ours
+        settings = {"walls": self.walls, "root": self._root, "paths": paths, "links": links, "path": path}
+        message = json.dumps(settings).encode()
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * len(message) + 2**16)
+        ours.send(message)
+        self._ready = False
+
+    def start(self) -> None:
+        """Start the zygote, and wait until it is warm.
+
+        Raises:
+            NoWalls: if this machine cannot build the walls; says why.
+        """
+        self.begin()
+        if not self._ready:
+            told = self._hear(START_SECONDS)
+            if not told.get("ready"):
+                self.close()
+                raise NoWalls(str(told.get("error", "the sandbox did not start")))
+            self._ready = True
+            self._warm()
+
+    def _warm(self) -> None:
+        """A first question, whose time nobody counts: it brings torch from the disc, and shows that the walls stand."""
+        call = Call("warm", {"logits": torch.tensor([2.0, 0.5, 0.1], dtype=torch.float64)}, wants_gradient=True)
+        run = self.ask(
+            [("where", f"HERE = {__file__!r}"), ("probe", PROBE if self.walls else TRIAL)],
+            "probe",
+            [call],
+            limits=Limits(cpu=START_SECONDS, wall=START_SECONDS),
+        )
+        trouble = run.reply.trouble or [("probe", run.reason or run.ending)]
+        if not run.reply.ended or not run.reply.outcomes or run.reply.outcomes[0].value is None:
+            self.close()
+            raise NoWalls(f"the trial question failed: {trouble[0][1]}")
+        told = run.reply.outcomes[0].value
+        if self.walls and not bool((told == 1).all()):
+            self.close()
+            raise NoWalls("a wall does not stand: a child could reach a file, a process or the network")
+
+    def close(self) -> None:
+        """End the zygote, and with it every child."""
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+        if self._root is not None:
+            shutil.rmtree(self._root, ignore_errors=True)
+            self._root = None
+
+    @property
+    def pid(self) -> int | None:
+        return self._process.pid if self._process else None
+
+    def ask(
+        self,
+        cells: Sequence[tuple[str, str]],
+        function: str,
+        calls: Sequence[Call],
+        *,
+        forbidden: Sequence[str] = (),
+        limits: Limits | None = None,
+    ) -> Run:
+        """Run the cells (name and source) in a new child, call the function, and read what it sends.
+
+        Raises:
+            Lost: if the zygote went away meanwhile; the sandbox is closed, and may be asked again.
+            NoWalls: if the child's walls could not be built.
+        """
+        limits = limits or Limits()
+        self.start()
+        assert self._control is not None
+        question = wire.request(cells, function, calls, forbidden)
+        reader = wire.Reader(calls)
+        ours, theirs = socket.socketpair()
+        with ours:
+            end = time.monotonic() + limits.wall + GRACE_SECONDS
+            try:
+                with theirs:
+                    socket.send_fds(self._control, [json.dumps(limits.record()).encode()], [theirs.fileno()])
+                broken = self._converse(ours, question, reader, end)
+                ours.close()
+                told = self._hear(max(1.0, end - time.monotonic()))
+            except OSError as error:
+                self.close()
+                raise Lost("the worker went away") from error
+            except Lost:
+                self.close()
+                raise
+        code = int(told["end"])
+        if code == NO_WALLS:
+            raise NoWalls("the walls around a question could not be built")
+        ending = ENDINGS.get(code) or f"signal {code - 128}"
+        if broken and ending in {"ended", "failed"}:
+            return Run(reader.reply, "broken", broken)
+        return Run(reader.reply, ending)
+
+    def _converse(self, ours: socket.socket, question: bytes, reader: wire.Reader, end: float) -> str:
+        """Send the question, read the reply until the child closes it; returns why the reading stopped early, if it did."""
+        ours.setblocking(False)
+        waiting = memoryview(question)
+        while True:
+            left = end - time.monotonic()
+            if left <= 0:
+                raise Lost("the worker no longer answers")
+            readable, writable, _ = select.select([ours], [ours] if waiting else [], [], min(left, 1.0))
+            if not readable and not writable and self._stopped():
+                raise Lost("the worker was stopped")
+            try:
+                if writable:
+                    waiting = waiting[ours.send(waiting) :]
+                if readable:
+                    data = ours.recv(2**16)
+                    if not data:
+                        return ""
+                    reader.feed(data)
+            except BlockingIOError:
+                continue
+            except (BrokenPipeError, ConnectionResetError):
+                return ""
+            except wire.Broken as error:
+                return str(error)
+
+    def _stopped(self) -> bool:
+        """Whether somebody has stopped the zygote or the guard (SIGSTOP): they would never answer."""
+        return self._process is not None and any(
+            stopped(pid) for pid in [self._process.pid, *_children(self._process.pid)]
+        )
+
+    def _hear(self, seconds: float) -> dict[str, Any]:
+        assert self._control is not None
+        self._control.settimeout(seconds)
+        try:
+            message = self._control.recv(4096)
+        except TimeoutError:
+            raise Lost("the worker no longer answers") from None
+        except OSError:
+            raise Lost("the worker went away") from None
+        if not message:
+            raise Lost("the worker went away")
+        told: dict[str, Any] = json.loads(message)
+        return told
+
+
+def stopped(pid: int) -> bool:
+    """Whether a process is stopped, where the system tells."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (OSError, IndexError):
+        return False
+    return state in "Tt"
+
+
+def _children(pid: int) -> list[int]:
+    try:
+        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []

@@ -1,0 +1,193 @@
+"""Submissions that cheat, attack or break: each is what a student wrote where a softmax was asked for."""
+
+RIGHT = """
+def softmax(logits):
+    grown = (logits - logits.amax(-1, keepdim=True)).exp()
+    return grown / grown.sum(-1, keepdim=True)
+"""
+ZERO = "def softmax(logits): return torch.zeros_like(logits)\n"
+
+
+def body(text: str) -> str:
+    return "def softmax(logits):\n" + "".join(f"    {line}\n" for line in text.strip().splitlines())
+
+
+# The answer that is forbidden, by every road to it: for the cell that forbids it.
+FORBIDDEN = {
+    "method": body("return logits.softmax(-1)"),
+    "function": body("return torch.softmax(logits, -1)"),
+    "functional": "import torch.nn.functional as F\n" + body("return F.softmax(logits, dim=-1)"),
+    "from-import": "from torch.nn.functional import softmax as s\n" + body("return s(logits, dim=-1)"),
+    "star-import": "from torch.nn.functional import *\n" + body("return torch.exp(log_softmax(logits, dim=-1))"),
+    "module": body("return torch.nn.Softmax(-1)(logits)"),
+    "log-softmax": body("return logits.log_softmax(-1).exp()"),
+    "logsumexp": body("return (logits - torch.logsumexp(logits, -1, keepdim=True)).exp()"),
+    "special": "from torch import special\n" + body("return special.softmax(logits, -1)"),
+    "getattr": body("return getattr(torch, 'softmax')(logits, -1)"),
+    "getattr-computed": body("return getattr(torch, 'soft' + 'max')(logits, -1)"),
+    "getattr-renamed": "look = getattr\n" + body("return look(torch, 'soft' + 'max')(logits, -1)"),
+    "dunder-getattribute": body("return torch.Tensor.__getattribute__(logits, 'soft' + 'max')(-1)"),
+    "dict": body("return torch.__dict__['soft' + 'max'](logits, -1)"),
+    "vars": body("return vars(torch)['soft' + 'max'](logits, -1)"),
+    "eval": body("return eval('torch.soft' + 'max(logits, -1)')"),
+    "exec": "exec('def softmax(x): return torch.soft' + 'max(x, -1)')\n",
+    "importlib": "import importlib\n" + body("return importlib.import_module('torch').softmax(logits, -1)"),
+    "dunder-import": body("return __import__('torch').nn.functional.softmax(logits, -1)"),
+    "sys-modules": "import sys\n" + body("return sys.modules['torch'].softmax(logits, -1)"),
+    "torch-sys": body("return torch.sys.modules['torch'].exp(logits)"),
+    "operator": "import operator\n" + body("return operator.methodcaller('soft' + 'max', -1)(logits)"),
+    "operations": body("return torch.ops.aten._softmax(logits, -1, False)"),
+    "bindings": body("return torch._C._nn.cross_entropy_loss(logits, logits)"),
+    "references": "import torch._refs\n" + body("return torch._refs.softmax(logits, -1)"),
+    "script": body("return torch.jit.CompilationUnit('def f(x): return torch.soft' + 'max(x, -1)').f(logits)"),
+    "pickle": "import pickle\n" + body("return pickle.loads(b'ctorch\\nsoftmax\\n.')(logits, -1)"),
+    "format": "import string\n" + body("return string.Formatter().get_field('0.soft' + 'max', [torch], {})[0](logits, -1)"),
+    "match": body("match torch:\n    case object(softmax=f):\n        return f(logits, -1)"),
+    "traceback": body("try:\n    1 / 0\nexcept ZeroDivisionError as e:\n    return e.__traceback__.tb_frame.f_builtins['eval']('torch.soft' + 'max')(logits, -1)"),
+    "generator": body("return (x for x in ()).gi_frame.f_builtins['eval']('torch.soft' + 'max')(logits, -1)"),
+    "annotation": "import typing\ndef f(x: \"torch.soft\" 'max'): ...\n" + body("return typing.get_type_hints(f)['x'](logits, -1)"),
+    "package": "from crossentropy.softmax import softmax\n",
+    "package-renamed": "import crossentropy.softmax as mine\nsoftmax = mine.softmax\n",
+    "scipy": "from scipy.special import softmax as s\n" + body("return torch.from_numpy(s(logits.detach().numpy(), -1))"),
+    "categorical": "from torch.distributions import Categorical\n" + body("return Categorical(logits=logits).probs"),
+    "attention": body(
+        "eye = torch.eye(logits.shape[-1], dtype=logits.dtype)\nrows = logits.reshape(1, -1, logits.shape[-1])\nn = rows.shape[1]\n"
+        "k = torch.eye(n, dtype=logits.dtype)[None]\nreturn torch.nn.functional.scaled_dot_product_attention(rows, eye[None], eye[None], scale=1.0).reshape(logits.shape)"
+    ),
+    "sigmoid": body("return torch.sigmoid(logits)"),
+    "silu": body("return torch.nn.functional.silu(logits) / logits"),
+    "testing": "import numpy as np\n" + body("np.testing.measure('torch.soft' + 'max')\nreturn logits"),
+    "unicode": body("return logits.ſoftmax(-1)"),
+    "partial-method": "import functools\n" + body("return functools.partialmethod(torch.Tensor.softmax).func(logits, -1)"),
+    "module-in-module": body("return torch.storage.torch.nn.functional.softmax(logits, -1)"),
+    "gradient-of-logsumexp": body("x = logits.detach().requires_grad_()\nreturn torch.autograd.grad(torch.logsumexp(x, -1).sum(), x)[0]"),
+    "decorator": "@exec\ndef softmax(logits): pass\n",
+    "relative-import": "from . import answers\n" + RIGHT,
+}  # fmt: skip
+
+# Wrong, and busy with something else: for the cell that forbids nothing, so that all of it runs.
+WORTHLESS = {
+    "always-equal": "class Agree(torch.Tensor):\n    def __eq__(self, other): return True\n    def __bool__(self): return True\n" + body("return Agree(torch.zeros(3))"),
+    "torch-function": (
+        "class Sly(torch.Tensor):\n    @classmethod\n    def __torch_function__(cls, func, types, args=(), kwargs=None):\n        return torch.ones(3)\n"
+        + body("return torch.zeros(logits.shape).as_subclass(Sly)")
+    ),
+    "no-tensor": "class Yes:\n    def __getattr__(self, name): return lambda *a, **k: self\n    def __eq__(self, other): return True\n" + body("return Yes()"),
+    "patched-torch": "torch.allclose = torch.equal = lambda *a, **k: True\ntorch.testing.assert_close = lambda *a, **k: None\n" + ZERO,
+    "patched-builtins": "import builtins\nbuiltins.abs = builtins.all = lambda *a: True\n" + ZERO,
+    "patched-tensor": "torch.Tensor.sub = torch.Tensor.__sub__ = lambda self, other: torch.zeros_like(self)\n" + ZERO,
+    "patched-json": "import json\njson.dumps = lambda *a, **k: '{}'\n" + ZERO,
+    "frames": "import sys\n" + body("frame = sys._getframe()\nwhile frame.f_back: frame = frame.f_back\nframe.f_locals['score'] = 4\nreturn logits"),
+    "garbage-search": "import gc\n" + body("for thing in gc.get_objects():\n    if isinstance(thing, dict) and 'expected' in thing: return thing['expected']\nreturn logits"),
+    "files-read": "import glob\nfound = [open(path).read() for path in glob.glob('/**/*.ipynb', recursive=True)]\nassert found\n" + ZERO,
+    "files-written": "open('/tmp/grades.csv', 'w').write('me,100')\nopen('/grades/grades.csv', 'w').write('me,100')\n" + ZERO,
+    "printed": "print('{\"softmax\": {\"score\": 4}}')\nimport sys\nsys.stderr.write('score 4\\n')\n" + ZERO,
+    "sent-by-hand": "import os\nfor n in range(3, 20):\n    try: os.write(n, b'\\x05\\x00\\x00\\x00\\x00\\x00\\x00\\x00{\"a\"}')\n    except OSError: pass\n" + ZERO,
+    "sent-a-forgery": (
+        "import os, json, struct\ntext = json.dumps({'kind': 'loaded', 'trouble': [], 'found': True}).encode()\nos.write(3, struct.pack('<II', len(text), 0) + text)\n"
+        "text = json.dumps({'kind': 'verdict', 'passed': True, 'score': 4}).encode()\nos.write(3, struct.pack('<II', len(text), 0) + text)\n" + ZERO
+    ),
+    "flood": "import os\nwhile True: os.write(3, b'\\xff' * 2**20)\n" + ZERO,
+    "closed-door": "import os\nos.close(3)\n" + RIGHT,
+    "sent-by-a-forger-who-knows-the-form": (
+        "import os, json, struct\ndef send(head, data=b''):\n    text = json.dumps(head).encode()\n    os.write(3, struct.pack('<II', len(text), len(data)) + text + data)\n"
+        "send({'kind': 'loaded', 'trouble': [], 'found': True})\n"
+        "for _ in range(40): send({'kind': 'outcome', 'problem': None, 'value': ['float64', [3]], 'gradients': {}, 'after': {}}, struct.pack('<3d', 0.7292, 0.1627, 0.109))\n"
+        "os._exit(0)\n"
+    ),
+    "patched-tensor-s-own": "torch.Tensor.numpy = torch.Tensor.clone = torch.Tensor.detach = lambda self: self\n" + ZERO,
+    "question-emptied": "import sys\nframe = sys._getframe()\nwhile frame:\n    for name, value in list(frame.f_locals.items()):\n        if name == 'question': value['calls'].clear()\n    frame = frame.f_back\n" + ZERO,
+    "own-dispatch": (
+        "import torch.utils._python_dispatch as d\nclass Mode(d.TorchDispatchMode):\n    def __torch_dispatch__(self, func, types, args=(), kwargs=None): return torch.ones(3)\n"
+        "Mode().__enter__()\n" + ZERO
+    ),
+    "limits-raised": "import resource\nfor kind in range(16):\n    try: resource.setrlimit(kind, (-1, -1))\n    except (OSError, ValueError): pass\n" + ZERO,
+    "hostile-error": "class Meta(type):\n    def __getattribute__(self, name): raise SystemExit\nclass Odd(Exception, metaclass=Meta):\n    def __str__(self):\n        while True: pass\nraise Odd\n",
+    "own-memory": "import ctypes\nctypes.memset(id(None), 0, 16)\n" + RIGHT,
+    "random-answer": body("return torch.rand(logits.shape, dtype=logits.dtype)"),
+    "every-other-call": "n = [0]\n" + body("n[0] += 1\ngrown = (logits - logits.amax(-1, keepdim=True)).exp()\nreturn grown / grown.sum(-1, keepdim=True) * (n[0] % 3 == 0)"),
+    "not-a-number": body("return torch.full_like(logits, float('nan'))"),
+    "nested-tensor": body("return torch.nested.nested_tensor([torch.zeros(2)])"),
+    "float8": body("return torch.zeros(3).to(torch.float8_e4m3fn)"),
+    "coroutine": "async def softmax(logits): return logits\n",
+    "late-thread": "import threading, time\ndef late():\n    time.sleep(0.1)\n    torch.exp = lambda x: x\nthreading.Thread(target=late).start()\n" + ZERO,
+    "exit-handler": "import atexit\natexit.register(print, 'score 4')\n" + ZERO,
+    "exit": "import os\nos._exit(0)\n",
+    "exit-inside": body("import os\nos._exit(0)"),
+    "system-exit": "raise SystemExit(0)\n" + ZERO,
+    "keyboard-interrupt": body("raise KeyboardInterrupt"),
+    "transformer": "get_ipython().ast_transformers.append(lambda tree: tree)\n" + ZERO,
+    "display-hook": "import sys\nsys.displayhook = lambda value: print(4)\n" + ZERO,
+    "audit-hook": "import sys\nsys.addaudithook(lambda *a: None)\n" + ZERO,
+    "trace": "import sys\nsys.settrace(lambda *a: None)\nsys.setprofile(lambda *a: None)\n" + ZERO,
+    "own-check": "def check(*a): return True\ndef mark(*a, **k): return 4\n" + ZERO,
+    "memory": body("return torch.zeros(2**40)"),
+    "memory-touched": "hold = []\nwhile True: hold.append(bytearray(2**26))\n",
+    "recursion": body("return softmax(logits)"),
+    "stack": "import sys\nsys.setrecursionlimit(10**9)\n" + body("return softmax(logits)"),
+    "fault": "import ctypes\nctypes.string_at(0)\n",
+    "abort": "import os\nos.abort()\n",
+    "stop": "import os, signal\nos.kill(os.getpid(), signal.SIGSTOP)\nos.kill(0, signal.SIGKILL)\n" + ZERO,
+    "kill-everybody": "import os, signal\nfor pid in range(-1, 4000):\n    try: os.kill(pid, signal.SIGKILL)\n    except OSError: pass\n" + ZERO,
+    "kill-parent": "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)\n" + ZERO,
+    "fork-bomb": "import os\nwhile True: os.fork()\n" + ZERO,
+    "process": "import subprocess\nsubprocess.run(['/bin/sh', '-c', 'sleep 60 &'])\n" + ZERO,
+    "multiprocessing": "import multiprocessing\nmultiprocessing.Process(target=print).start()\n" + ZERO,
+    "thread-bomb": "import threading, time\nwhile True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()\n" + ZERO,
+    "network": "import urllib.request\nurllib.request.urlopen('http://127.0.0.1:1/')\n" + ZERO,
+    "descriptors": "hold = []\nwhile True: hold.append(open('/dev/null'))\n" + ZERO,
+    "big-file": "with open('/tmp/x', 'wb') as f:\n    while True: f.write(bytes(2**22))\n" + ZERO,
+    "many-files": "for n in range(10**6): open(f'/tmp/{n}', 'w').close()\n" + ZERO,
+    "shared-memory": "import mmap\nhold = [mmap.mmap(-1, 2**28) for _ in range(64)]\n" + ZERO,
+    "namespaces": "import ctypes\nlibc = ctypes.CDLL(None)\nassert libc.unshare(0x10000000) == 0\n" + ZERO,
+    "huge-answer": body("return torch.zeros(2**26, dtype=torch.float64)"),
+    "expanded-answer": body("return torch.zeros(1).expand(2**40)"),
+    "complex-answer": body("return logits.to(torch.complex128)"),
+    "sparse-answer": body("return logits.to_sparse()"),
+    "meta-answer": body("return logits.to('meta')"),
+    "nested-source": "x = " + "(" * 5000 + ")" * 5000 + "\n" + RIGHT,
+    "deep-source": "x = " + "-" * 50000 + "1\n" + ZERO,
+    "syntax": "def softmax(logits) return logits\n",
+    "null-byte": "def softmax(logits): return '\0'\n",
+    "surrogate": "def softmax(logits): return '\ud800'\n",
+    "huge-number": "x = " + "9" * 10000 + "\n" + ZERO,
+    "generator-answer": body("yield logits"),
+    "string": body("return 'right'"),
+    "class": "class softmax:\n    def __init__(self, logits): pass\n",
+    "not-callable": "softmax = 4\n",
+    "deleted": RIGHT + "del softmax\n",
+    "hard-coded": body("return torch.tensor([0.7292, 0.1627, 0.1090], dtype=torch.float64)"),
+    "modified-input": body("logits.sub_(logits.amax(-1, keepdim=True)).exp_()\nreturn logits.div_(logits.sum(-1, keepdim=True)) * 2"),
+}  # fmt: skip
+
+SLOW = {
+    "loop": "while True: pass\n" + RIGHT,
+    "loop-inside": body("while True: pass"),
+    "loop-swallowing": body("while True:\n    try:\n        while True: pass\n    except BaseException: pass"),
+    "loop-in-c": body("return sum(range(10**15))"),
+    "regular-expression": "import re\nre.match('(a*)*b', 'a' * 40)\n" + RIGHT,
+    "sleep": "import time\ntime.sleep(1000)\n" + RIGHT,
+    "output": "while True: print('x' * 2**20)\n" + RIGHT,
+    "blocked": "import signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65))\nfor n in (1, 2, 15): signal.signal(n, signal.SIG_IGN)\nwhile True: pass\n",
+}
+
+# What is odd but right earns its marks, in the cell that forbids.
+HONEST = {
+    "plain": RIGHT,
+    "demo-below": RIGHT + "print(softmax(torch.tensor([1.0, 2.0])))\nassert False, 'my own test'\n",
+    "magic": "%load_ext autoreload\n" + RIGHT + "%time softmax(torch.zeros(3))\n!ls\n",
+    "numpy-allowed": "import numpy as np\nassert np.exp(0) == 1\n" + RIGHT,
+    "helper-in-the-other-cell": body("return grow(logits) / grow(logits).sum(-1, keepdim=True)"),
+    "module": "import torch.nn as nn\nclass Soft(nn.Module):\n    def __init__(self):\n        super().__init__()\n    def forward(self, logits):\n        grown = (logits - logits.max(-1, keepdim=True)[0]).exp()\n        return grown / grown.sum(-1, keepdim=True)\nsoftmax = Soft()\n",
+    "type-hints": "from torch import Tensor\ndef softmax(logits: Tensor, dim: int = -1) -> Tensor:\n    '''The softmax, with log_softmax in its docstring.'''\n    shifted = logits - torch.amax(logits, dim=dim, keepdim=True)\n    e = torch.exp(shifted)\n    return torch.div(e, torch.sum(e, dim=dim, keepdim=True))\n",
+    "getattr-harmless": body(
+        "n = getattr(logits, 'shape')\ngrown = (logits - logits.amax(-1, keepdim=True)).exp()\nreturn grown / grown.sum(-1, keepdim=True)"
+    ),
+    "written-out": body(
+        "zero = 0 * torch.nn.functional.one_hot(torch.tensor(0), 1).sum()\ngrown = (logits - logits.amax(-1, keepdim=True)).exp() + zero\nreturn grown / grown.sum(-1, keepdim=True)"
+    )
+    + "torch.testing.assert_close(softmax(torch.zeros(2)), torch.full((2,), 0.5))\nprint(torch.__version__)\n",
+    "rows": body(
+        "grown = torch.stack([(row - row.max()).exp() / (row - row.max()).exp().sum() for row in logits.reshape(-1, logits.shape[-1])])\nreturn grown.reshape(logits.shape)"
+    ),
+}
