@@ -210,7 +210,6 @@ def load_torch() -> None:
     """torch, on one thread and with no operation run, and what the first operation would look up in /proc."""
     global torch, dispatch
     import torch
-
     import torch.utils._python_dispatch as dispatch
 
     torch.set_num_threads(1)
