@@ -56,10 +56,10 @@ def test_the_whole_path_runs_as_the_page_says(book, namespaces):
     assert (book / "_build" / "assignments" / "softmax-likelihood" / "student" / "softmax-likelihood.ipynb").is_file()
     assert (mine / "handout" / "softmax-likelihood" / "student" / "softmax-likelihood.ipynb").is_file()
     with open(mine / "grades" / "grades.csv", newline="") as file:
-        assert {row["student"]: row["score"] for row in csv.DictReader(file)} == {"ann": "8", "bob": "0"}
+        assert {row["student"]: row["score"] for row in csv.DictReader(file)} == {"ann": "8"}
     assert (mine / "grades" / "canvas.csv").read_text().splitlines()[2:] == [
         "Ann Example,1,,ann,A,8",
-        "Bob Example,2,,bob,A,0",
+        "Bob Example,2,,bob,A,",
     ]
     listed = re.findall(r"^\| `(.*?)` \|", PAGE, flags=re.MULTILINE)
     written = {
@@ -70,11 +70,10 @@ def test_the_whole_path_runs_as_the_page_says(book, namespaces):
 
 
 def hand_in(place):
-    """What the platform exports: one student has the solution, one nothing."""
+    """What the platform exports: one student has the solution, another handed in nothing."""
     name = "softmax-likelihood"
     record = json.loads((place / "handout" / name / "student" / f"{name}.ipynb").read_text())
     with zipfile.ZipFile(place / "submissions.zip", "w") as archive:
-        archive.writestr(f"bob/{name}.ipynb", json.dumps(record))
         solutions = {
             question.grade_id: question.solution for question in assignment.read(ROOT / "assignments", name).questions
         }

@@ -210,9 +210,6 @@ def load_torch() -> None:
     """torch, on one thread and with no operation run, and what the first operation would look up in /proc."""
     global torch, dispatch
     import torch
-
-    # The mode below and every optimiser need it: seconds here, once, instead of in each child.
-    import torch._dynamo
     import torch.utils._python_dispatch as dispatch
 
     torch.set_num_threads(1)
@@ -422,6 +419,11 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Any:
     """A mode that sees every operation torch runs, by whatever name it was reached, and refuses the forbidden ones."""
 
     class Watching(dispatch.TorchDispatchMode):  # type: ignore[misc]
+        @classmethod
+        def _should_skip_dynamo(cls) -> bool:
+            # Else torch imports its compiler here, which takes seconds in each child, or memory in all of them.
+            return False
+
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             name = func._schema.name
             if any(key in name.replace("_", "") for key in forbidden):
