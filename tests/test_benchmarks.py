@@ -108,3 +108,11 @@ def test_every_lab_with_a_slider_is_timed_against_one_frame(load):
     ratios = load("benchmarks.labs").measure(repetitions=2, inputs=4)
     assert any("softmax" in ratio.claim for ratio in ratios)
     assert all(ratio.at_least == 1 and len(ratio.samples) == 2 and min(ratio.samples) > 0 for ratio in ratios)
+
+
+def test_graders_are_compared_by_their_time_a_submission(load, monkeypatch):
+    benchmark = load("benchmarks.grading")
+    monkeypatch.setattr(benchmark, "nbgrader", lambda place, count: 6.0)
+    monkeypatch.setattr(benchmark, "ours", lambda place, count: 0.25)
+    (ratio,) = benchmark.measure()
+    assert (ratio.samples, ratio.at_least, ratio.holds) == ((24.0,), 10, True)
