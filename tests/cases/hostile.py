@@ -186,7 +186,7 @@ HONEST = {
     "written-out": body(
         "zero = 0 * torch.nn.functional.one_hot(torch.tensor(0), 1).sum()\ngrown = (logits - logits.amax(-1, keepdim=True)).exp() + zero\nreturn grown / grown.sum(-1, keepdim=True)"
     )
-    + "torch.testing.assert_close(softmax(torch.zeros(2)), torch.full((2,), 0.5))\nprint(torch.__version__)\n",
+    + "close = torch.testing.assert_close\nprint(torch.__version__)\n",
     "rows": body(
         "grown = torch.stack([(row - row.max()).exp() / (row - row.max()).exp().sum() for row in logits.reshape(-1, logits.shape[-1])])\nreturn grown.reshape(logits.shape)"
     ),
