@@ -15,7 +15,12 @@ Each number on this page is a ratio of two ways, both measured in the same run o
 machine. `make bench` measures them anew and writes this page; nobody types it. The middle column is the median, the last one the
 smallest and the largest of the repetitions.
 """
-TITLES = {"labs": "The labs", "ngram": "Training on the sonnet", "site": "The site, against a stock Jupyter Book"}
+TITLES = {
+    "grading": "Grading, against nbgrader's autograde",
+    "labs": "The labs",
+    "ngram": "Training on the sonnet",
+    "site": "The site, against a stock Jupyter Book",
+}
 NOTES = {
     "labs": "A lab keeps up with the reader where its work fits into one frame, so that the ratio is at least 1.",
     "ngram": "The loop is the one that the chapter {doc}`ngram` begins with.",
