@@ -7,7 +7,6 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { echo $$p; break; }; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off
 # Node comes with the pinned Python packages: nothing else need be on the machine.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Browsers and kernels need memory each: more than four at once gain little.
@@ -24,8 +23,7 @@ $(VENV)/.ready: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Python 3.11, 3.12 or 3.13 is needed, and none was found on PATH; set PYTHON=/path/to/python3.11"; exit 1; }
 	@echo "== Setting up $(VENV) with $$($(PYTHON) --version): a few minutes the first time"
 	$(PYTHON) -m venv $(VENV)
-	@# Twice: the mirrors of a registry do not all know a release at the same moment.
-	$(PIP_INSTALL) -r requirements.txt -e . || { sleep 20; $(PIP_INSTALL) -r requirements.txt -e .; }
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt -e .
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json $(VENV)/.ready
@@ -62,7 +60,7 @@ grading: $(VENV)/.grading ## install what only the tests of grading need: nbgrad
 
 $(VENV)/.grading: $(VENV)/.ready requirements-grading.txt
 	@echo "== Installing what the tests of grading need"
-	$(PIP_INSTALL) -r requirements.txt -r requirements-grading.txt || { sleep 20; $(PIP_INSTALL) -r requirements.txt -r requirements-grading.txt; }
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements.txt -r requirements-grading.txt
 	@touch $@
 
 test: check book browser grading ## everything: check, the package, every notebook by nbval, the built site and the labs in a browser
