@@ -106,9 +106,9 @@ def test_controls_answer_while_it_trains(open_lab):
         "([root, epoch]) => Number(root.querySelector('[data-quantity=epoch]').value) > epoch",
         arg=[root.element_handle(), first],
     )
+    # On a slow machine the training may have ended by now.
     assert controls(root)["context"] == "When forty"
     assert_right(CASE, root)
-    root.locator('[name="pause"]').click()
 
 
 @pytest.mark.parametrize("name", ["reset", "method"])
