@@ -16,7 +16,8 @@ from bs4 import BeautifulSoup, Tag
 from docutils.nodes import make_id
 
 from crossentropy.plots.figure import new_figure
-from extension import inline_figures, join_streams
+from extension import digest, inline_figures, join_streams
+from fonts import letters_by_font
 from notebooks import ROOT, STATEMENTS, Book, Converter, Page, Prose
 from pages import mend
 from paper import assemble
@@ -286,6 +287,47 @@ def test_a_formula_keeps_both_its_forms_and_loses_only_names():
     assert "x-tex" not in html
     assert 'class="ps p2"' in html
     assert 'style="top:-2.55em"' in html
+
+
+def script_of(places, text):
+    """A lone subscript or superscript as KaTeX writes it."""
+    return (
+        '<span class="katex"><span class="katex-mathml"></span><span class="katex-html" aria-hidden="true"><span class="msupsub">'
+        '<span class="vlist-t"><span class="vlist-r"><span class="vlist" style="height:0.1514em;">'
+        f'<span style="{places}margin-right:0.05em;"><span class="pstrut" style="height:2.7em;"></span>'
+        f'<span class="sizing reset-size6 size3 mtight"><span class="mord mathnormal mtight">{text}</span></span></span></span></span></span></span></span></span>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("places", "written"),
+    [
+        ("top:-2.55em;margin-left:0em;", "<sub><i>c</i></sub>"),
+        ("top:-2.55em;margin-left:-0.0359em;", '<sub style="margin-left:-.05em"><i>c</i></sub>'),
+        ("top:-3.063em;", "<sup><i>c</i></sup>"),
+        # (2.7 - 2.4) / 0.7 of its own, smaller, em.
+        ("top:-2.4em;", '<sub style="vertical-align:-.42em"><i>c</i></sub>'),
+    ],
+)
+def test_a_lone_script_is_what_html_has_an_element_for(places, written):
+    html = mend(script_of(places, "c"), {}).html
+    assert written in html
+    assert "vlist" not in html
+
+
+def test_the_font_of_the_variables_holds_every_variable():
+    html = mend(script_of("top:-2.55em;", "c"), {}).html + '<i style="margin-right:.04em">z</i>'
+    assert letters_by_font(html)["KaTeX_Math-Italic"] >= {"c", "z"}
+
+
+def test_whatever_changes_in_the_theme_changes_its_digest(tmp_path):
+    (tmp_path / "static").mkdir()
+    style = tmp_path / "static" / "book.css"
+    style.write_text("a {}")
+    before = digest(tmp_path)
+    assert digest(tmp_path) == before
+    style.write_text("b {}")
+    assert digest(tmp_path) != before
 
 
 def test_code_keeps_its_text_and_three_colours():
