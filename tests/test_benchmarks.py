@@ -68,6 +68,14 @@ def test_the_books_page_of_benchmarks_is_what_was_measured(load):
     assert page.PAGE.read_text(encoding="utf8") == page.render(json.loads(page.MEASURED.read_text(encoding="utf8")))
 
 
+@pytest.mark.parametrize(
+    ("median", "at_least", "told"), [(2.0, 1.5, "1.5, kept"), (1.0, 1.5, "1.5, **missed**"), (1.0, 0, "nothing")]
+)
+def test_the_page_says_which_promise_was_missed(load, median, at_least, told):
+    row = {"claim": "a over b", "median": median, "at_least": at_least, "samples": [median]}
+    assert f"| one run | {told} |" in load("benchmarks.page").render({"labs": [row]})
+
+
 def test_measuring_one_topic_keeps_the_others(run, load, monkeypatch):
     for topic, sample in (("labs", 2.0), ("ngram", 3.0)):
         ratio = load("benchmarks.ratio").Ratio(topic, (sample, sample + 1))
