@@ -31,8 +31,12 @@ const BOX = [
   [VIEW.right, VIEW.high],
   [VIEW.left, VIEW.high],
 ];
-// A marker for each grower, of about the same area.
-const SHAPES = ["M4,0A4,4 0 1 1 -4,0A4,4 0 1 1 4,0Z", "M-3.5,-3.5H3.5V3.5H-3.5Z", "M0,-4.6L4.7,3.6H-4.7Z"];
+// A marker for each grower, of about the same area, round (0, 0).
+const SHAPES = [
+  (/** @type {number} */ s) => `m${4 * s},0a${4 * s},${4 * s} 0 1 1 ${-8 * s},0a${4 * s},${4 * s} 0 1 1 ${8 * s},0z`,
+  (/** @type {number} */ s) => `m${-3.5 * s},${-3.5 * s}h${7 * s}v${7 * s}h${-7 * s}z`,
+  (/** @type {number} */ s) => `m0,${-4.6 * s}l${4.7 * s},${8.2 * s}h${-9.4 * s}z`,
+];
 // The line of J.
 const LINE = { max: 2, ticks: [0, 0.5, 1, 1.5, 2] };
 
@@ -94,12 +98,14 @@ const LAB = {
 
     const regions = GROWERS.map((k) => svg("path", { class: `ce-region ce-class-${k}` }));
     const names = GROWERS.map((k) => svg("text", { class: "ce-region-name", "text-anchor": "middle" }, `grower ${k}`));
-    const bottles = X.map((x, i) => svg("path", { class: `ce-bottle ce-class-${Y[i]}`, d: SHAPES[Y[i]] }));
+    // One path for all bottles of a grower, used or not: a browser paints six quickly, and 178 slowly.
+    const [usedBottles, unusedBottles] = ["", " ce-unused"].map((more) => GROWERS.map((k) => svg("path", { class: `ce-bottle ce-class-${k}${more}` })));
     const places = X.map(at);
     const size = [SCALE * (VIEW.right - VIEW.left), SCALE * (VIEW.high - VIEW.low)];
     const drawing = svg("svg", { class: "ce-drawing", viewBox: `-14 0 ${size[0] + 14} ${size[1] + 14}`, "aria-hidden": "true" }, ...regions);
     drawing.append(
-      ...bottles,
+      ...unusedBottles,
+      ...usedBottles,
       ...names,
       svg("text", { x: size[0] / 2, y: size[1] + 11, "text-anchor": "middle" }, "alcohol, standardised →"),
       svg("text", { x: -4, y: size[1] / 2, "text-anchor": "middle", transform: `rotate(-90 -4 ${size[1] / 2})` }, "flavanoids, standardised →"),
@@ -187,9 +193,12 @@ const LAB = {
         names[k].setAttribute("x", x);
         names[k].setAttribute("y", y);
       });
+      const marks = [usedBottles, unusedBottles].map(() => GROWERS.map(() => ""));
       surprises(state).forEach((nats, i) => {
-        bottles[i].setAttribute("transform", `translate(${places[i]}) scale(${(0.7 + 0.5 * Math.min(nats, 4)).toFixed(2)})`);
-        bottles[i].classList.toggle("ce-unused", i >= used);
+        marks[i < used ? 0 : 1][Y[i]] += `M${places[i]}${SHAPES[Y[i]](Math.round(70 + 50 * Math.min(nats, 4)) / 100)}`;
+      });
+      [usedBottles, unusedBottles].forEach((paths, which) => {
+        paths.forEach((path, k) => path.setAttribute("d", marks[which][k]));
       });
       const J = /** @type {number} */ (results.cost);
       if (least.samples !== samples || J < least.cost) least = { samples, cost: J };

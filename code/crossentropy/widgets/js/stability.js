@@ -95,7 +95,7 @@ const LAB = {
 
     const cell = (/** @type {string} */ quantity, /** @type {string} */ label, /** @type {number | undefined} */ index) => {
       const note = h("small", { class: "ce-note" });
-      const element = h("td", {}, ui.output(quantity, label, index), note);
+      const element = h("td", {}, ui.cell(quantity, label, index), note);
       cells.push({ quantity, index, note, cell: element });
       return element;
     };
