@@ -112,7 +112,7 @@ def test_every_control_has_a_name_of_its_own_and_a_label(case, open_lab):
     assert all(name and label.strip() for name, _, label in keys)
     assert len({(name, index) for name, index, _ in keys}) == len(keys)
     assert root.locator("[id]").count() == 0
-    outputs = root.evaluate("root => [...root.querySelectorAll('output')].map((o) => o.labels[0]?.textContent ?? '')")
+    outputs = root.evaluate("root => [...root.querySelectorAll('output')].map((o) => o.labels[0]?.textContent || o.ariaLabel || '')")
     assert all(map(str.strip, outputs))
 
 

@@ -38,8 +38,9 @@ import { copy, debounce, h, keepKeys, show, tell, throttle } from "./dom.js";
  *   again, it stops. For readers who want no motion all of it happens at once.
  * @property {() => boolean} playing
  * @property {(quantity: string, label: string, index?: number) => HTMLElement} output A labelled `<output>` with its mark.
- * @property {(quantity: string, label: string, index?: number) => HTMLOutputElement} cell
+ * @property {(quantity: string, label: string | null, index?: number) => HTMLOutputElement} cell
  *   The bare `<output>`, its label only read out: in a table the headers name it, and of many elements each costs time.
+ * @property {() => HTMLElement} mark Right after an output, where it says if that rose, fell or stayed.
  * @property {() => void} repaint For a lab that works on while its state stays.
  * @property {(stop: () => void) => void} leave What to do when the view is thrown away: stop timers, drop listeners.
  *
@@ -311,13 +312,11 @@ function mount(lab, model, el) {
     },
     output(quantity, label, index) {
       // An output is a live region by itself; the frame announces a change once, in a sentence.
-      const output = h("output", { "data-quantity": quantity, "data-index": index, "aria-live": "off" });
-      const mark = h("span", { class: "ce-mark", "aria-hidden": "true" });
-      return h("label", { class: "ce-result" }, h("span", {}, label), output, ...(lab.marks ? [mark] : []));
+      const output = ui.cell(quantity, null, index);
+      return h("label", { class: "ce-result" }, h("span", {}, label), output, ...(lab.marks ? [ui.mark()] : []));
     },
-    cell(quantity, label, index) {
-      return h("output", { "data-quantity": quantity, "data-index": index, "aria-live": "off", "aria-label": label });
-    },
+    cell: (quantity, label, index) => h("output", { "data-quantity": quantity, "data-index": index, "aria-live": "off", "aria-label": label }),
+    mark: () => h("span", { class: "ce-mark", "aria-hidden": "true" }),
     repaint: update,
     leave: (stop) => leaving.push(stop),
   };

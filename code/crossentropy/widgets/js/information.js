@@ -104,7 +104,7 @@ const LAB = {
           get: (state) => state[name][k],
           set: (state, value) => moved(state, name, k, value),
         }),
-        ui.output(name, `${name.toUpperCase()}${subscript(k)}`, k),
+        h("div", { class: "ce-result" }, ui.cell(name, `${name.toUpperCase()}${subscript(k)}`, k), ui.mark()),
       );
     const group = (/** @type {"p" | "q"} */ name, /** @type {string} */ text) =>
       h("div", { role: "group", "aria-label": text }, h("p", { class: "ce-hint" }, text), rows[name]);
