@@ -219,3 +219,36 @@ def test_the_sources_keep_to_their_types():
 
 def test_the_package_ships_the_bundles():
     assert '"widgets/static/*"' in (ROOT / "pyproject.toml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "slack", "moves"),
+    [
+        (0.317, math.inf, 0, True),
+        (math.inf, 0.271, 0, True),
+        (math.inf, math.inf, 0, False),
+        (9.4e-14, 4.25e-18, 0, True),
+        (3.1e-17, 1.8e-14, 0, True),
+        (0.25, 0.25 + 1e-13, 0, False),
+        (0.0, 5e-16, 1e-15, False),
+        (0.0, 5e-16, 0, True),
+    ],
+)
+def test_a_mark_knows_movement_from_rounding(before, after, slack, moves):
+    code = f"""
+    globalThis.document = {{}};
+    const {{ compare }} = await import({json.dumps((WIDGETS / "js" / "frame.js").as_uri())});
+    const read = (x) => ({{ loss: Number(x) }});
+    console.log(JSON.stringify(compare(read({json.dumps(str(before).replace("inf", "Infinity"))}), read({json.dumps(str(after).replace("inf", "Infinity"))}), {slack})));
+    """
+    found = json.loads(node("--input-type=module", "-e", code))
+    assert found == {"moved": ["loss"] * moves, "stayed": ["loss"] * (not moves)}
+
+
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [("0,5", "0.5"), ("−2", "-2"), ("1.234,5", "1234.5"), ("1,234.5", "1234.5"), ("1 000", "1000"), ("1e-3", "1e-3")],
+)
+def test_numbers_are_read_as_written_anywhere(typed, read):
+    code = f"const {{ plainNumber }} = await import({json.dumps((WIDGETS / 'js' / 'dom.js').as_uri())}); console.log(plainNumber({json.dumps(typed)}));"
+    assert node("--input-type=module", "-e", code).strip() == read

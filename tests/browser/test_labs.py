@@ -495,3 +495,74 @@ def test_states_are_json():
     for case in cases():
         for state in case.states:
             case.lab(**json.loads(json.dumps(state)))
+
+
+SOFTMAX = next(case for case in CASES if case.lab.topic == "softmax")
+
+
+def test_the_visit_keeps_the_state_past_anchors_reloads_and_back(open_lab):
+    page, root = open_lab(SOFTMAX)
+    shift = root.locator('input[name="shift"]')
+    anchor = page.locator("section[id]").nth(1).get_attribute("id")
+    shift.fill("5")
+    shift.blur()
+    page.wait_for_url("**#softmax.shift=5")
+    # A heading's own link takes the place of the state in the address.
+    page.evaluate("anchor => { location.hash = anchor }", anchor)
+    page.wait_for_function("history.state?.labs === 'softmax.shift=5'")
+    page.reload()
+    root.and_(page.locator('[data-ready="true"]')).wait_for()
+    assert shift.input_value() == "5"
+    page.evaluate("scrollTo(0, 0)")
+    page.evaluate("location.hash = 'softmax.temperature=0.5'")
+    page.wait_for_function("document.querySelector('input[name=temperature]').value === '0.5'")
+    # The lab that a link names comes into view.
+    page.wait_for_function("scrollY > 0")
+    page.go_back()
+    page.wait_for_function("document.querySelector('input[name=temperature]').value === '1'")
+    assert shift.input_value() == "5"
+
+
+def test_back_to_the_plain_page_leads_back_to_the_start(open_lab):
+    page, root = open_lab(SOFTMAX)
+    page.evaluate("location.hash = 'softmax.shift=5'")
+    page.wait_for_function("document.querySelector('input[name=shift]').value === '5'")
+    page.go_back()
+    page.wait_for_function("document.querySelector('input[name=shift]').value === '0'")
+    assert "#" not in page.url
+
+
+def test_a_state_that_never_rests_reaches_the_address_all_the_same(open_lab):
+    page, root = open_lab(SOFTMAX)
+    page.evaluate(
+        """() => { const box = document.querySelector('input[name="shift-slider"]'); let k = 0;
+             setInterval(() => { box.value = ++k % 7 + 1; box.dispatchEvent(new Event("input", { bubbles: true })); }, 20); }"""
+    )
+    page.wait_for_url("**#softmax.shift=*", timeout=5000)
+
+
+def test_a_number_field_takes_a_decimal_comma_steps_as_its_slider_and_says_what_it_refuses(open_lab):
+    page, root = open_lab(SOFTMAX)
+    box = root.locator('input[name="logit"][data-index="1"]')
+    for typed, value in (("0,5", 0.5), ("−1,25", -1.25), ("3.5", 3.5)):
+        box.fill("")
+        box.press_sequentially(typed)
+        assert float(box.input_value()) == value
+    page.evaluate("navigator.clipboard.writeText('−2,75')")
+    box.fill("")
+    box.press("ControlOrMeta+v")
+    assert float(box.input_value()) == -2.75
+    box.press("ArrowUp")
+    assert float(box.input_value()) == -2.65
+    box.press("ArrowDown")
+    box.press("ArrowDown")
+    assert float(box.input_value()) == -2.85
+    assert_right(SOFTMAX, root)
+    reason = root.locator(".ce-reason")
+    assert reason.count() == 0
+    box.fill("5000")
+    assert reason.inner_text() == "from −1000 to 1000"
+    box.blur()
+    assert box.input_value() == "1000" and reason.count() == 1
+    box.fill("1")
+    assert reason.count() == 0

@@ -1,7 +1,7 @@
 // @ts-check
 /** BinaryLab: one number instead of two, and the pair that looks right. Chapter "binary". */
 import { h, python, show, svg } from "./dom.js";
-import { frame, movement } from "./frame.js";
+import { frame } from "./frame.js";
 import { binaryGradient, binaryLoss, sigmoid, softmax } from "./maths.js";
 
 const BOUND = 1000;
@@ -144,12 +144,12 @@ const LAB = {
     };
   },
 
-  summary({ label }, results, before) {
+  summary({ label }, results, movement) {
     const [p, loss, slope] = ["probability", "loss", "gradient"].map((name) => /** @type {number} */ (results[name]));
     const soft = label > 0 && label < 1;
     const best = soft ? ` No logit gets below ${show(binaryLoss(Math.log(label / (1 - label)), label))}.` : "";
     const push = Math.abs(slope) < 1e-12 ? "and nothing pushes the logit" : `and the logit is pushed ${slope < 0 ? "up" : "down"} with a force of ${show(Math.abs(slope))}`;
-    return `Yes has the probability ${show(p)}: the loss is ${show(loss)} nats, ${push}.${best}${movement(before, results)}`;
+    return `Yes has the probability ${show(p)}: the loss is ${show(loss)} nats, ${push}.${best}${movement}`;
   },
 
   python: ({ logit, label }) => `import torch

@@ -82,6 +82,36 @@ export function python(x) {
 }
 
 /**
+ * A number as the browser reads it: a decimal comma becomes a point, a minus sign a hyphen, and marks between thousands go.
+ * @param {string} text
+ */
+export function plainNumber(text) {
+  const plain = text.replaceAll("−", "-").replace(/[\s_']/g, "");
+  const [comma, point] = [plain.lastIndexOf(","), plain.lastIndexOf(".")];
+  if (comma < 0) return plain;
+  if (point > comma) return plain.replaceAll(",", "");
+  return plain.replaceAll(".", "").replace(/,(?=.*,)/g, "").replace(",", ".");
+}
+
+/**
+ * Have a number field take what readers of all countries write. By itself it drops a comma in silence, and 0,5 becomes 5.
+ * @template {HTMLInputElement} T
+ * @param {T} box
+ * @returns {T}
+ */
+export function plainNumbers(box) {
+  box.addEventListener("beforeinput", (event) => {
+    const text = event.data ?? event.dataTransfer?.getData("text/plain") ?? "";
+    const plain = plainNumber(text);
+    if (plain === text) return;
+    event.preventDefault();
+    // The one way to type into a number field at its caret, and to be undone.
+    document.execCommand("insertText", false, plain);
+  });
+  return box;
+}
+
+/**
  * Run at most once in `wait` milliseconds, the first call at once; `flush` runs what is still waiting.
  * @param {() => void} run
  * @param {number} wait

@@ -6,7 +6,7 @@
  *
  * State is the model's traits and nothing else: a view can be thrown away and built again at any moment.
  */
-import { copy, debounce, h, keepKeys, show, tell, throttle } from "./dom.js";
+import { copy, debounce, h, keepKeys, plainNumbers, show, tell, throttle } from "./dom.js";
 
 /**
  * @typedef {Record<string, any>} State What the reader controls; the keys of the Python class's state traits.
@@ -20,10 +20,11 @@ import { copy, debounce, h, keepKeys, show, tell, throttle } from "./dom.js";
  * @property {(state: State) => Results} results Pure; everything that an output shows.
  * @property {(ui: Ui) => (state: State, results: Results) => void} build Fills `ui.body`; returns what paints each new state.
  * @property {(state: State) => string} python Runnable code that prints each result as `<quantity> <number or list>`.
- * @property {(state: State, results: Results, before: Results | null) => string} summary
- *   The state in a sentence, shown and read out; `before` is where the last change set out from.
+ * @property {(state: State, results: Results, movement: string) => string} summary
+ *   The state in a sentence, shown and read out; `movement` says what moved since the last change set out, and what stayed.
  * @property {(quantity: string, value: number) => string} [format] How an output shows its number; `show` if absent.
  * @property {boolean} [marks] Whether each output says if it rose, fell or stayed.
+ * @property {(state: State) => number} [slack] What rounding alone can move a result by, beyond a part in 10⁹ of it; 0 if absent.
  *
  * @typedef {object} Ui What a lab builds with.
  * @property {HTMLElement} body Where the lab goes.
@@ -80,13 +81,14 @@ export function frame(lab) {
  * Which quantities moved and which stayed between two sets of results.
  * @param {Results} before
  * @param {Results} after
+ * @param {number} [slack]
  */
-export function compare(before, after) {
+export function compare(before, after, slack = 0) {
   const moved = /** @type {string[]} */ ([]);
   const stayed = /** @type {string[]} */ ([]);
   for (const [quantity, value] of Object.entries(after)) {
     const [old, now] = [before[quantity], value].map((v) => (Array.isArray(v) ? v : [v]));
-    (now.every((v, k) => k >= old.length || direction(old[k], v) === "=") ? stayed : moved).push(quantity);
+    (now.every((v, k) => k >= old.length || direction(old[k], v, slack) === "=") ? stayed : moved).push(quantity);
   }
   return { moved, stayed };
 }
@@ -95,20 +97,22 @@ export function compare(before, after) {
  * The same as a sentence for a summary; nothing before the first change.
  * @param {Results | null} before
  * @param {Results} after
+ * @param {number} [slack]
  */
-export function movement(before, after) {
+export function movement(before, after, slack) {
   if (!before) return "";
-  const { moved, stayed } = compare(before, after);
+  const { moved, stayed } = compare(before, after, slack);
   const list = (/** @type {string} */ verb, /** @type {string[]} */ names) => (names.length ? ` ${verb}: ${names.join(", ")}.` : "");
   return list("Moved", moved) + list("Stayed", stayed);
 }
 
-/** @param {any} old @param {any} now @returns {string} */
-function direction(old, now) {
-  if (old === now) return "=";
-  if (typeof now !== "number" || typeof old !== "number") return "";
-  // Rounding is no movement: adding 1000 to a logit costs it three digits.
-  if (Math.abs(now - old) <= 1e-12 + 1e-9 * Math.max(Math.abs(old), Math.abs(now))) return "=";
+/** @param {any} old @param {any} now @param {number} slack @returns {string} */
+function direction(old, now, slack) {
+  if (Object.is(old, now) || old === now) return "=";
+  if (typeof now !== "number" || typeof old !== "number" || Number.isNaN(now - old)) return "";
+  // Rounding is no movement. A step to infinity, or back, is.
+  const gap = Math.abs(now - old);
+  if (gap < Infinity && gap <= slack + 1e-9 * Math.max(Math.abs(old), Math.abs(now))) return "=";
   return now > old ? "▲" : "▼";
 }
 
@@ -127,6 +131,8 @@ function mount(lab, model, el) {
   let results = lab.results(state);
   /** @type {Results | null} */
   let before = null;
+  const looseness = () => lab.slack?.(state) ?? 0;
+  let loose = 0;
   /** @type {string | undefined} */
   let gesture;
   let ours = false;
@@ -148,7 +154,7 @@ function mount(lab, model, el) {
     if (current !== PLAYED) stop();
     const changed = Object.keys(patch).filter((key) => JSON.stringify(patch[key]) !== JSON.stringify(state[key]));
     if (changed.length) {
-      if (!current || current !== gesture) before = results;
+      if (!current || current !== gesture) remember();
       ours = true;
       for (const key of changed) model.set(key, patch[key]);
       ours = false;
@@ -156,8 +162,14 @@ function mount(lab, model, el) {
       update();
       save.call();
     }
-    gesture = current;
+    // A gesture sets out with its first change: typing "0." into 0.25 begins with none.
+    if (changed.length || !current) gesture = current;
     if (!current) save.flush();
+  }
+
+  function remember() {
+    before = results;
+    loose = looseness();
   }
 
   // The kernel may change several traits in one message: one repaint for all of them.
@@ -167,8 +179,8 @@ function mount(lab, model, el) {
     queued = true;
     queueMicrotask(() => {
       queued = false;
+      remember();
       state = read();
-      before = results;
       gesture = undefined;
       update();
     });
@@ -190,8 +202,9 @@ function mount(lab, model, el) {
     paint(state, results);
     controls = controls.filter(({ element }) => body.contains(element));
     for (const control of controls) control.refresh(state);
-    for (const output of /** @type {any} */ (body.querySelectorAll("output[data-quantity]"))) write(output);
-    const text = lab.summary(state, results, before);
+    const slack = Math.max(loose, looseness());
+    for (const output of /** @type {any} */ (body.querySelectorAll("output[data-quantity]"))) write(output, slack);
+    const text = lab.summary(state, results, lab.marks ? movement(before, results, slack) : "");
     if (text !== summary.textContent) {
       summary.textContent = text;
       if (before) announce.call();
@@ -199,8 +212,8 @@ function mount(lab, model, el) {
     tell(code, lab.python(state));
   }
 
-  /** @param {HTMLOutputElement} output */
-  function write(output) {
+  /** @param {HTMLOutputElement} output @param {number} slack */
+  function write(output, slack) {
     const { quantity = "", index } = output.dataset;
     /** @param {Results | null} from */
     const pick = (from) => (index === undefined ? from?.[quantity] : /** @type {any} */ (from?.[quantity])?.[index]);
@@ -210,7 +223,7 @@ function mount(lab, model, el) {
     const mark = /** @type {HTMLElement | null} */ (output.nextElementSibling);
     if (lab.marks && mark) {
       const old = pick(before);
-      tell(mark, old === undefined ? "" : direction(old, value));
+      tell(mark, old === undefined ? "" : direction(old, value, slack));
       mark.classList.toggle("ce-still", mark.textContent === "=");
     }
   }
@@ -240,21 +253,47 @@ function mount(lab, model, el) {
       });
       const good = (/** @type {number} */ x) => x >= min && x <= max && x === nearest(x);
       const typed = () => (box.value !== "" && good(box.valueAsNumber) ? box.valueAsNumber : null);
+      // What is refused says why, until something is accepted.
+      const bounds = `${whole ? "a whole number " : ""}from ${min} to ${max}`.replace("-", "−");
+      const reason = h("small", { class: "ce-reason" }, bounds);
+      const refuse = () => {
+        box.setAttribute("aria-invalid", "true");
+        box.after(reason);
+        live.textContent = `${label}: ${bounds}.`;
+      };
+      const accept = () => {
+        box.removeAttribute("aria-invalid");
+        reason.remove();
+      };
+      plainNumbers(box);
+      // The arrows take the slider's steps; the browser's own step of 1 would jump over a probability.
+      box.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+        const way = event.key === "ArrowUp" ? 1 : event.key === "ArrowDown" ? -1 : 0;
+        if (!way || whole) return;
+        event.preventDefault();
+        const value = typed() ?? options.get(state) ?? min;
+        const next = slider.log ? fromSlider(toSlider(value) + way * slider.step) : Number((value + way * slider.step).toFixed(10));
+        set(options.set(state, Math.min(Math.max(next, min), max)), which);
+        accept();
+        refresh(state, true);
+      });
       // What plays would rewrite the number under the reader's fingers.
       box.addEventListener("focus", () => player !== undefined && halt());
       box.addEventListener("input", () => {
         const value = typed();
-        if (value === null) box.setAttribute("aria-invalid", "true");
+        if (value === null) refuse();
         else {
-          box.removeAttribute("aria-invalid");
+          accept();
           set(options.set(state, value), which);
         }
       });
       box.addEventListener("change", () => {
         const value = box.valueAsNumber;
         // Beyond the bounds, the bound; no number at all, what it was.
+        const refused = reason.isConnected;
         set(Number.isNaN(value) ? {} : options.set(state, nearest(Math.min(Math.max(value, min), max))));
         refresh(state, true);
+        if (refused) box.after(reason);
       });
       range.addEventListener("input", () => set(options.set(state, nearest(fromSlider(range.valueAsNumber))), which));
       range.addEventListener("change", () => set({}));
@@ -266,6 +305,7 @@ function mount(lab, model, el) {
           box.value = String(value);
           box.removeAttribute("aria-invalid");
         }
+        reason.remove();
         const place = String(toSlider(value));
         if (range.value !== place) range.value = place;
         if (slider.log) range.setAttribute("aria-valuetext", show(value));

@@ -1,7 +1,7 @@
 // @ts-check
 /** InformationLab: what nobody can save, and what a better Q would. Chapter "information". */
 import { h, percent, python, show, subscript, svg, tell } from "./dom.js";
-import { frame, movement } from "./frame.js";
+import { frame } from "./frame.js";
 import { crossEntropy, klDivergence, reach, rescale, softmax } from "./maths.js";
 import { locate, place, pointed, step, triangle } from "./simplex.js";
 
@@ -67,6 +67,9 @@ const LAB = {
       "reverse-kl-divergence": klDivergence(q, p, unit),
     };
   },
+
+  // The sums differ in their last digits from one order of the outcomes to the other.
+  slack: () => 1e-15,
 
   format: (quantity, value) => (quantity.length > 1 ? show(value) : `${show(100 * value, 1)} %`),
 
@@ -230,13 +233,13 @@ const LAB = {
     };
   },
 
-  summary({ p, q, unit }, results, before) {
+  summary({ p, q, unit }, results, movement) {
     const [entropy, total, kl] = ["entropy", "cross-entropy", "kl-divergence"].map((name) => /** @type {number} */ (results[name]));
     const missed = p.findIndex((/** @type {number} */ pk, /** @type {number} */ k) => pk > 0 && q[k] === 0);
     let sentence = `Of the ${show(total)} ${unit} a label, nobody can save ${show(entropy)}; a better Q would save ${show(kl)}.`;
     if (missed >= 0) sentence = `Q rules out outcome ${missed}, which does happen: no finite code is long enough.`;
     else if (kl < 1e-12) sentence = entropy ? `Q = P: there is nothing to gain, and the loss is ${show(total)} ${unit} all the same.` : "Q = P, and the label is certain: the loss is 0.";
-    return sentence + movement(before, results);
+    return sentence + movement;
   },
 
   python: ({ p, q, unit }) => `import math

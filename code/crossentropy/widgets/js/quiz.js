@@ -1,6 +1,6 @@
 // @ts-check
 /** Quiz: predict before you look, put a derivation in order. What the reader answers is kept on this device, and nowhere else. */
-import { h, keepKeys } from "./dom.js";
+import { h, keepKeys, plainNumbers } from "./dom.js";
 
 /**
  * @typedef {object} Question As in questions/<chapter>.toml.
@@ -124,7 +124,7 @@ function ask(question, k, silent, answered) {
     const input = h("input", { type: kind === "several" ? "checkbox" : "radio", name, "data-index": j });
     return h("label", { class: "ce-option" }, input, h("span", {}, ...rich(text)));
   };
-  const number = () => h("label", { class: "ce-option" }, h("span", {}, "Your number"), h("input", { type: "number", name, step: "any" }), h("span", {}, unit));
+  const number = () => h("label", { class: "ce-option" }, h("span", {}, "Your number"), plainNumbers(h("input", { type: "number", name, step: "any" })), h("span", {}, unit));
   const controls = kind === "number" ? [number()] : (line ?? option).map(choice);
   // Sorted by how they end, lines tell nothing of their order; Python sorts them so as well.
   const end = (/** @type {HTMLElement} */ { textContent }) => [...(textContent ?? "")].reverse().join("");

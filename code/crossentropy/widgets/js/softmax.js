@@ -1,7 +1,7 @@
 // @ts-check
 /** SoftmaxLab: hold the logits, and see what moves and what does not. Chapter "softmax". */
 import { h, percent, python, show, subscript } from "./dom.js";
-import { frame, movement } from "./frame.js";
+import { frame } from "./frame.js";
 import { logSoftmax, logsumexp, softmax } from "./maths.js";
 
 const FEWEST = 2;
@@ -43,6 +43,9 @@ const LAB = {
       "log-sum-exp": logsumexp(s),
     };
   },
+
+  // A large shift leaves each score fewer digits after the point.
+  slack: ({ logits, temperature, shift }) => (4 * Number.EPSILON * (Math.max(...logits.map(Math.abs)) + Math.abs(shift))) / temperature,
 
   format(quantity, value) {
     if (quantity !== "odds") return show(value);
@@ -153,12 +156,12 @@ const LAB = {
     };
   },
 
-  summary(_, results, before) {
+  summary(_, results, movement) {
     const probability = /** @type {number[]} */ (results.probability);
     const best = Math.max(...probability);
     const leaders = probability.flatMap((p, k) => (p === best ? [k] : []));
     const who = leaders.length > 1 ? `Classes ${leaders.join(" and ")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
-    return `${who} with ${show(best)}.${movement(before, results)}`;
+    return `${who} with ${show(best)}.${movement}`;
   },
 
   python: ({ logits, temperature, shift }) => `import torch

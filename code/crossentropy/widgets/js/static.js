@@ -2,13 +2,14 @@
 /**
  * The host of the labs in the built page: no kernel, no request. Each `.ce-lab` element carries its state as JSON; here it
  * gets a model of anywidget's form, and the same `render` as in a notebook. What a notebook saves to Python is kept
- * here in the page's address: `#softmax.logits=2,0.5,0.1&softmax.shift=5`, only what differs from the start.
+ * here in the page's address: `#softmax.logits=2,0.5,0.1&softmax.shift=5`, only what differs from the start. An anchor
+ * takes the state's place in the address; the visit's entry in the history keeps it, for a reload and for "Back".
  */
-import { debounce } from "./dom.js";
+import { throttle } from "./dom.js";
 import { LABS } from "./labs.js";
 
-// Browsers refuse a page that rewrites its address too often.
-const ADDRESS_MILLISECONDS = 250;
+// Browsers refuse a page that rewrites its address too often: Safari allows a hundred times in half a minute.
+const ADDRESS_MILLISECONDS = 400;
 
 /** @type {{ key: string, model: ReturnType<typeof createModel> }[]} */
 const hosted = [];
@@ -36,9 +37,9 @@ function createModel(start) {
   };
 }
 
-/** The parts of the fragment that assign something. An ordinary anchor has none. */
-function entries() {
-  const parts = location.hash.slice(1).split("&");
+/** The parts that assign something. An ordinary anchor has none. @param {string} [text] */
+function entries(text = location.hash.slice(1)) {
+  const parts = text.split("&");
   return parts.filter((part) => part.includes("=")).map((part) => /** @type {[string, string]} */ (part.split(/=(.*)/s)));
 }
 
@@ -53,14 +54,17 @@ function parse(text, like) {
   return text;
 }
 
-/** @returns {string[]} the labs that the address speaks of */
-function readAddress() {
+/**
+ * @param {[string, string][]} given
+ * @param {boolean} all Whether labs that are not spoken of go back to their start.
+ * @returns {string[]} the labs that are spoken of
+ */
+function apply(given, all) {
   const named = [];
-  const given = entries();
   for (const { key, model } of hosted) {
     const mine = given.filter(([name]) => name.startsWith(`${key}.`));
-    if (!mine.length) continue;
-    named.push(key);
+    if (!mine.length && !all) continue;
+    if (mine.length) named.push(key);
     const start = model.get("start");
     const patch = { ...start };
     for (const [name, text] of mine) {
@@ -78,9 +82,9 @@ function readAddress() {
   return named;
 }
 
-const address = debounce(() => {
-  const foreign = entries().filter(([name]) => !hosted.some(({ key }) => name.startsWith(`${key}.`)));
-  const parts = foreign.map(([name, text]) => `${name}=${text}`);
+/** What differs from the start, as in an address. */
+function written() {
+  const parts = [];
   for (const { key, model } of hosted) {
     for (const [trait, first] of Object.entries(model.get("start"))) {
       const value = model.get(trait);
@@ -88,10 +92,30 @@ const address = debounce(() => {
       parts.push(`${key}.${trait}=${encodeURIComponent(String(value)).replaceAll("%2C", ",")}`);
     }
   }
-  if (!parts.length && !entries().length) return;
+  return parts;
+}
+
+/** @param {string} [url] */
+const keep = (url) => history.replaceState({ ...history.state, labs: written().join("&") }, "", url);
+
+const address = throttle(() => {
+  const foreign = entries().filter(([name]) => !hosted.some(({ key }) => name.startsWith(`${key}.`)));
+  const parts = [...foreign.map(([name, text]) => `${name}=${text}`), ...written()];
+  if (!parts.length && !entries().length) return keep();
   // An empty string would leave the old fragment in place.
-  history.replaceState(history.state, "", parts.length ? `#${parts.join("&")}` : location.href.split("#")[0]);
+  keep(parts.length ? `#${parts.join("&")}` : location.href.split("#")[0]);
 }, ADDRESS_MILLISECONDS);
+
+/** The reader has come to another address of this page. @returns {string | undefined} the first lab that it names */
+function arrive() {
+  const given = entries();
+  const visited = history.state?.labs;
+  let first;
+  if (given.length) [first] = apply(given, false);
+  else if (typeof visited === "string") apply(entries(visited), true);
+  keep();
+  return first;
+}
 
 function start() {
   /** @type {Record<string, number>} */
@@ -107,12 +131,14 @@ function start() {
     hosted.push({ key, model: createModel(JSON.parse(json)) });
     places[key] = el;
   }
-  const [first] = readAddress();
+  const first = arrive();
   for (const { key, model } of hosted) {
     LABS[/** @type {keyof typeof LABS} */ (places[key].dataset.widget)].render({ model, el: places[key] });
   }
-  if (first) places[first].scrollIntoView();
-  addEventListener("hashchange", readAddress);
+  const show = (/** @type {string | undefined} */ key) => key && places[key].scrollIntoView();
+  show(first);
+  addEventListener("hashchange", () => show(arrive()));
+  addEventListener("pagehide", address.flush);
 }
 
 // After Sphinx's search, which then empties every input that is named q.
