@@ -112,7 +112,9 @@ def test_every_control_has_a_name_of_its_own_and_a_label(case, open_lab):
     assert all(name and label.strip() for name, _, label in keys)
     assert len({(name, index) for name, index, _ in keys}) == len(keys)
     assert root.locator("[id]").count() == 0
-    outputs = root.evaluate("root => [...root.querySelectorAll('output')].map((o) => o.labels[0]?.textContent || o.ariaLabel || '')")
+    outputs = root.evaluate(
+        "root => [...root.querySelectorAll('output')].map((o) => o.labels[0]?.textContent || o.ariaLabel || '')"
+    )
     assert all(map(str.strip, outputs))
 
 
@@ -497,7 +499,7 @@ def test_states_are_json():
             case.lab(**json.loads(json.dumps(state)))
 
 
-SOFTMAX = next(case for case in CASES if case.lab.topic == "softmax")
+SOFTMAX = next(case for case in cases() if case.lab.topic == "softmax")
 
 
 def test_the_visit_keeps_the_state_past_anchors_reloads_and_back(open_lab):
@@ -548,6 +550,7 @@ def test_a_number_field_takes_a_decimal_comma_steps_as_its_slider_and_says_what_
         box.fill("")
         box.press_sequentially(typed)
         assert float(box.input_value()) == value
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.evaluate("navigator.clipboard.writeText('−2,75')")
     box.fill("")
     box.press("ControlOrMeta+v")

@@ -63,6 +63,4 @@ def test_the_page_leads_to_those_states(visitor, origins):
         site = visitor.open(f"{origins['http']}/chapters/{name}.html", light=True)
         found = site.locator("a.ce-state").evaluate_all("all => all.map((a) => a.getAttribute('href'))")
         text = (ROOT / "chapters" / f"{name}.md").read_text()
-        assert found == [
-            f"{page}.html#{fragment}" for page, fragment in re.findall(r"\]\(lab:(\w+)#([^)\s]+)\)", text)
-        ]
+        assert found == [f"{page}.html#{fragment}" for page, fragment in re.findall(r"\]\(lab:(\w+)#([^)\s]+)\)", text)]
