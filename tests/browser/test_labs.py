@@ -526,7 +526,7 @@ def test_the_visit_keeps_the_state_past_anchors_reloads_and_back(open_lab):
 
 
 def test_back_to_the_plain_page_leads_back_to_the_start(open_lab):
-    page, root = open_lab(SOFTMAX)
+    page, _ = open_lab(SOFTMAX)
     page.evaluate("location.hash = 'softmax.shift=5'")
     page.wait_for_function("document.querySelector('input[name=shift]').value === '5'")
     page.go_back()
@@ -535,7 +535,7 @@ def test_back_to_the_plain_page_leads_back_to_the_start(open_lab):
 
 
 def test_a_state_that_never_rests_reaches_the_address_all_the_same(open_lab):
-    page, root = open_lab(SOFTMAX)
+    page, _ = open_lab(SOFTMAX)
     page.evaluate(
         """() => { const box = document.querySelector('input[name="shift-slider"]'); let k = 0;
              setInterval(() => { box.value = ++k % 7 + 1; box.dispatchEvent(new Event("input", { bubbles: true })); }, 20); }"""
@@ -566,6 +566,7 @@ def test_a_number_field_takes_a_decimal_comma_steps_as_its_slider_and_says_what_
     box.fill("5000")
     assert reason.inner_text() == "from −1000 to 1000"
     box.blur()
-    assert box.input_value() == "1000" and reason.count() == 1
+    assert box.input_value() == "1000"
+    assert reason.count() == 1
     box.fill("1")
     assert reason.count() == 0
