@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import crossentropy.widgets
-from crossentropy.widgets.lab import Lab, Number, Numbers
+from crossentropy.widgets.lab import Lab, Number, Numbers, show
 from javascript import ROOT, WIDGETS, node
 
 SHOWN = [getattr(crossentropy.widgets, name) for name in crossentropy.widgets.__all__]
@@ -253,3 +253,28 @@ def test_a_mark_knows_movement_from_rounding(before, after, slack, moves):
 def test_numbers_are_read_as_written_anywhere(typed, read):
     code = f"const {{ plainNumber }} = await import({json.dumps((WIDGETS / 'js' / 'dom.js').as_uri())}); console.log(plainNumber({json.dumps(typed)}));"
     assert node("--input-type=module", "-e", code).strip() == read
+
+
+NUMBERS = [0, 1, -1, 0.317, -0.0004, 9.996e-4, 1e-3, 99999.4, 1e5, 3.58e-29, -1.5e300, math.inf, -math.inf, math.nan]
+
+
+def test_python_shows_a_number_as_the_page_does():
+    code = f"""
+    const {{ show }} = await import({json.dumps((WIDGETS / "js" / "dom.js").as_uri())});
+    console.log(JSON.stringify({json.dumps([str(x).replace("inf", "Infinity") for x in NUMBERS])}.map((x) => show(Number(x)))));
+    """
+    assert [show(float(x)) for x in NUMBERS] == json.loads(node("--input-type=module", "-e", code))
+
+
+@pytest.mark.parametrize("p", [0.5, 0.9994, 0.9995, 1 - 1e-9, 1.0])
+def test_only_a_certainty_is_shown_as_one(p):
+    code = f"const {{ chance }} = await import({json.dumps((WIDGETS / 'js' / 'dom.js').as_uri())}); console.log(chance({p!r}));"
+    shown = node("--input-type=module", "-e", code).strip()
+    assert shown == ("> 0.999" if 0.9995 <= p < 1 else f"{p:.3f}")
+
+
+@pytest.mark.parametrize("lab", Lab.__subclasses__(), ids=lambda lab: lab.topic)
+def test_a_lab_has_one_name_in_both_places(lab):
+    source = (WIDGETS / "js" / f"{lab.topic}.js").read_text(encoding="utf8")
+    assert f'label: "{lab.title}",' in source
+    assert f"<caption>{lab.title}. " in lab().to_html()

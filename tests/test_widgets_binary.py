@@ -75,9 +75,9 @@ def test_a_soft_label_has_a_floor_where_the_gradient_ends():
 def test_text_shows_the_table():
     assert BinaryLab()._repr_mimebundle_()[0]["text/plain"].splitlines() == [
         "BinaryLab(logit=1.5, label=1.0)",
-        "Logit 1.5, label 1: loss 0.201 nats, gradient -0.182",
+        "Logit 1.5, label 1: loss 0.201 nats, gradient −0.182",
         "                    probability of class 1",
         "      sigmoid of z                   0.818",
         " softmax of [0, z]                   0.818",
-        "softmax of [-z, z]                   0.953",
+        "softmax of [−z, z]                   0.953",
     ]

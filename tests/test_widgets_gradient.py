@@ -110,7 +110,7 @@ def test_text_shows_the_walk():
         "GradientLab(logits=[2.0, 0.5, 0.1], target=0, learning_rate=1.0, steps=20)",
         "Class 0 is true; after 20 steps the loss is 0.031 nats",
         "         logit z  probability p  gradient p − y",
-        "class 0    3.643          0.970          -0.030",
-        "class 1   -0.436          0.016           0.016",
-        "class 2   -0.608          0.014           0.014",
+        "class 0    3.643          0.970          −0.030",
+        "class 1   −0.436          0.016           0.016",
+        "class 2   −0.608          0.014           0.014",
     ]

@@ -158,7 +158,7 @@ def test_the_number_of_outcomes_changes_for_both_at_once():
 
 def test_text_shows_the_table():
     assert InformationLab()._repr_mimebundle_()[0]["text/plain"].splitlines()[1:] == [
-        "Cross-entropy 0.317 nats: entropy 0 and KL(P, Q) 0.317; the other way round KL(Q, P) inf",
+        "Cross-entropy 0.317 nats: entropy 0 and KL(P, Q) 0.317; the other way round KL(Q, P) ∞",
         "               P      Q  surprise under Q (nats)",
         "outcome 0  1.000  0.728                    0.317",
         "outcome 1      0  0.163                    1.817",

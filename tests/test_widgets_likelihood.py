@@ -196,10 +196,10 @@ def test_samples_are_whole_and_within_their_bounds():
 def test_text_shows_the_table():
     assert LikelihoodLab()._repr_mimebundle_()[0]["text/plain"].splitlines() == [
         "LikelihoodLab(weight=[0.9, -0.9, 0.2, 1.0, 0.1, -1.3], bias=[-0.9, -0.4, -0.8], samples=178)",
-        "The softmax model of 178 bottles of wine: likelihood 3.58e-29 in float32 and 3.58e-29 in float64, "
-        "log-likelihood -65.500 nats, cost 0.368 nats a bottle",
+        "The softmax model of 178 bottles of wine: likelihood 3.58 × 10⁻²⁹ in float32 and 3.58 × 10⁻²⁹ in float64, "
+        "log-likelihood −65.500 nats, cost 0.368 nats a bottle",
         "                      grower 0  grower 1  grower 2",
-        "   weight of alcohol     0.900    -0.900     0.200",
-        "weight of flavanoids     1.000     0.100    -1.300",
-        "                bias    -0.900    -0.400    -0.800",
+        "   weight of alcohol     0.900    −0.900     0.200",
+        "weight of flavanoids     1.000     0.100    −1.300",
+        "                bias    −0.900    −0.400    −0.800",
     ]

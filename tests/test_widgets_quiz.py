@@ -70,6 +70,7 @@ EXPECTED = {
         (softmax(BOOK)[0] / softmax(BOOK)[1]).item(),
         2.0 / 0.5,
         2.0 - 0.5,
+        (softmax(BOOK)[1] / softmax(BOOK)[0]).item(),
         2**1.5,
     ],
     ("likelihood", "underflow"): lambda: [

@@ -93,9 +93,9 @@ def test_text_shows_the_table():
     assert SoftmaxLab()._repr_mimebundle_()[0]["text/plain"].splitlines()[1:] == [
         "Softmax at temperature 1 and shift 0; log-sum-exp 2.317",
         "         logit  probability  log-probability  odds to class 0",
-        "class 0  2.000        0.728           -0.317            1.000",
-        "class 1  0.500        0.163           -1.817            0.223",
-        "class 2  0.100        0.109           -2.217            0.150",
+        "class 0  2.000        0.728           −0.317            1.000",
+        "class 1  0.500        0.163           −1.817            0.223",
+        "class 2  0.100        0.109           −2.217            0.150",
     ]
 
 

@@ -5,7 +5,7 @@ from lab_loss_curve import CASE
 from labs import results
 from playwright.sync_api import expect
 
-from crossentropy.widgets.loss_curve import BUGS, suspect
+from crossentropy.widgets.loss_curve import BUGS, NAMES, suspect
 
 
 @pytest.fixture
@@ -29,9 +29,19 @@ def test_ten_right_answers_score_ten(root):
         press(root, "answer")
         assert results(root)["score"] == number
         assert results(root)["answer"] == suspect(number)
-        expect(root.locator(".ce-summary")).to_contain_text("Right, ")
-        press(root, "next")
-    assert results(root)["round"] == 11
+        expect(root.locator(".ce-summary")).to_contain_text("Right: ")
+        assert root.locator('[name="bug"]').is_disabled()
+        if number < 10:
+            press(root, "next")
+    expect(root.locator(".ce-summary")).to_contain_text("the last of 10 curves: you named 10.")
+    expect(root.locator('[name="next"]')).to_have_text("Another ten")
+    press(root, "next")
+    assert results(root) | {"round": 11, "score": 0, "answer": "hidden"} == results(root)
+    expect(root.locator('output[data-quantity="round"]')).to_have_text("1 of 10")
+
+
+def test_the_bugs_have_one_name_in_both_places(root):
+    assert root.locator('[name="bug"] option').all_text_contents() == [NAMES[bug] for bug in BUGS]
 
 
 def test_a_wrong_answer_is_explained_and_scores_nothing(root):
@@ -40,7 +50,7 @@ def test_a_wrong_answer_is_explained_and_scores_nothing(root):
     root.locator('[name="bug"]').select_option(wrong)
     press(root, "answer")
     assert results(root)["score"] == 0
-    expect(root.locator(".ce-summary")).to_contain_text("It was not")
+    expect(root.locator(".ce-summary")).to_contain_text(f"You said: {NAMES[wrong]}. It was: {NAMES[suspect(1)]}.")
 
 
 def test_a_curve_is_answered_once_and_not_skipped(root):

@@ -115,11 +115,14 @@ def test_scores_and_their_normaliser_stand_on_one_line(lab):
     assert places == pytest.approx([2.0, -1.0, -1.8, results(lab)["log-sum-exp"]], abs=0.05)
 
 
-def test_what_lies_beyond_the_line_is_pinned_to_its_end(lab):
-    type_into(lab, "logit", "500", index=1)
-    dot = lab.locator(".ce-dot").nth(1)
-    assert dot.evaluate("dot => dot.style.left") == "100%"
-    assert dot.evaluate("dot => dot.classList.contains('ce-beyond')")
+def test_the_line_reaches_as_far_as_the_scores(lab):
+    type_into(lab, "logit", "400", index=1)
+    ticks = [float(tick.replace("−", "-")) for tick in lab.locator(".ce-axis > span").all_text_contents()]
+    assert ticks == [-500, -250, 0, 250, 500]
+    lefts = lab.locator(".ce-dot, .ce-normaliser").evaluate_all(
+        "all => all.map((e) => parseFloat(e.style.left) / 10 - 5)"
+    )
+    assert lefts == pytest.approx([0.02, 4, 0.001, 4], abs=1e-3)
 
 
 def test_a_half_typed_number_is_left_alone(lab):
@@ -148,6 +151,6 @@ def test_two_that_tie_share_the_lead(lab):
 
 
 def test_odds_read_either_way(lab):
-    assert lab.locator('output[data-quantity="odds"]').all_text_contents() == ["1 : 1", "1 : 4.48", "1 : 6.69"]
+    assert lab.locator('output[data-quantity="odds"]').all_text_contents() == ["1.000", "0.223", "0.150"]
     type_into(lab, "logit", "2.5", index=1)
-    assert lab.locator('output[data-quantity="odds"]').nth(1).text_content() == "1.65 : 1"
+    assert lab.locator('output[data-quantity="odds"]').nth(1).text_content() == "1.649"

@@ -22,8 +22,8 @@ from crossentropy.plots.figure import (
 )
 from crossentropy.softmax import log_softmax, softmax
 
-# Where the classes 0, 1 and 2 stand in the triangle of all distributions.
-CORNERS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.5, math.sqrt(3) / 2]], dtype=torch.float64)
+# Where the classes 0, 1 and 2 stand in the triangle of all distributions, in the lab as well.
+CORNERS = torch.tensor([[0.5, math.sqrt(3) / 2], [0.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
 # Nats above the lowest loss at which a contour is drawn.
 CONTOURS = torch.tensor([0.02, 0.1, 0.25, 0.5, 0.8, 1.2, 1.7, 2.3, 3.0], dtype=torch.float64)
 # After these steps a path gets a mark: doubling, since the steps become shorter and shorter.

@@ -22,6 +22,7 @@ class BinaryLab(Lab):
     """
 
     topic = "binary"
+    title = "Binary lab"
     _esm = STATIC / "binary.js"
 
     logit = Number(1.5, low=-1000, high=1000)
@@ -52,6 +53,6 @@ class BinaryLab(Lab):
         rows = [
             ["sigmoid of z", show(self.probability)],
             ["softmax of [0, z]", show(self.softmax_probability)],
-            ["softmax of [-z, z]", show(self.tempting_probability)],
+            ["softmax of [−z, z]", show(self.tempting_probability)],
         ]
         return caption, ["", "probability of class 1"], rows

@@ -41,6 +41,7 @@ class GradientLab(Lab):
     """
 
     topic = "gradient"
+    title = "Gradient lab"
     _esm = STATIC / "gradient.js"
 
     logits = Numbers([2.0, 0.5, 0.1], low=-1000, high=1000, fewest=2, most=10)

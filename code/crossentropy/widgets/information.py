@@ -51,6 +51,7 @@ class InformationLab(Lab):
     """
 
     topic = "information"
+    title = "Information lab"
     _esm = STATIC / "information.js"
 
     p = Distribution([1.0, 0.0, 0.0])

@@ -43,6 +43,7 @@ class InterfaceLab(Lab):
     """
 
     topic = "interfaces"
+    title = "Interface lab"
     _esm = STATIC / "interfaces.js"
 
     logits = Numbers([2.0, 0.5, 0.1], low=-1000, high=1000, fewest=2, most=10)

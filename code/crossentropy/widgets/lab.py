@@ -19,6 +19,7 @@ from traitlets import Dict, TraitError, TraitType
 from crossentropy.validation import require_choice, require_finite_number
 
 STATIC = Path(__file__).parent / "static"
+SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 Result = float | str | list[float]
 Table = tuple[str, list[str], list[list[str]]]
@@ -99,6 +100,8 @@ class Shown(anywidget.AnyWidget):
     """A live view for a notebook; beside it HTML for the page and for readers without script, and plain text."""
 
     topic: ClassVar[str]
+    #: The name that the page shows.
+    title: ClassVar[str] = ""
     _css = STATIC / "labs.css"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -184,16 +187,22 @@ class Lab(Shown):
         )
         return self.embed(
             self.state,
-            f'<table class="ce-start"><caption>{html.escape(caption)}</caption>'
+            f'<table class="ce-start"><caption>{html.escape(f"{self.title}. {caption}")}</caption>'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>",
         )
 
 
 def show(value: float) -> str:
-    """A number as the tables have it: three decimals, or a power of ten where these would hide it."""
-    if value == 0 or not math.isfinite(value) or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.3f}" if value else "0"
-    return f"{value:.2e}"
+    """A number as the page has it: three decimals, or a power of ten where these would hide it."""
+    if math.isnan(value):
+        return "NaN"
+    sign, size = "−" if value < 0 else "", abs(value)
+    if size == 0 or size == math.inf:
+        return f"{sign}∞" if size else "0"
+    if 1e-3 <= size < 1e5:
+        return f"{sign}{size:.3f}"
+    digits, power = f"{size:.2e}".split("e")
+    return f"{sign}{digits} × 10{str(int(power)).translate(SUPERSCRIPTS)}"
 
 
 def require_known_class(lab: Any, proposal: Any) -> Any:

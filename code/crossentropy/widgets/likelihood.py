@@ -32,6 +32,7 @@ class LikelihoodLab(Lab):
     """
 
     topic = "likelihood"
+    title = "Likelihood lab"
     _esm = STATIC / "likelihood.js"
 
     # Each grower's mean bottle as a column of W, and -|mean|²/2 as bias, to one decimal: chapter "softmax".

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crossentropy.datasets import load_wine
-from crossentropy.widgets.lab import STATIC, Choice, Lab, Number, Result, Table, Whole, result, show
+from crossentropy.widgets.lab import STATIC, Choice, Lab, Result, Table, Whole, result, show
 
 Bug = Literal[
     "none",
@@ -26,6 +26,19 @@ Bug = Literal[
     "ignored-batches",
 ]
 BUGS: tuple[Bug, ...] = get_args(Bug)
+# As the page has them.
+NAMES: dict[Bug, str] = {
+    "none": "no bug",
+    "one-column": "one output column",
+    "softmax-twice": "softmax before cross-entropy",
+    "epsilon": "an epsilon in the logarithm",
+    "probabilities-to-nll": "probabilities for nll_loss",
+    "zero-times-log-zero": "0 · log 0 by hand",
+    "sum": 'reduction="sum"',
+    "clamped-sigmoid": "a sigmoid before BCELoss",
+    "logits-to-nll": "raw logits for nll_loss",
+    "ignored-batches": "batches with no label left",
+}
 STEPS = 300
 IGNORED = -100
 
@@ -39,8 +52,8 @@ class LossCurveLab(Lab):
 
     Args:
         bug: "none", or one of the nine bugs of ``crossentropy.widgets.loss_curve.BUGS``.
-        step: 0 to 299; the nearest step is read.
-        round: 0 to look, from 1 to 1000 to play.
+        step: The step to read, 0 to 299.
+        round: 0 to look, from 1 to 1000 to play; every ten rounds are a game.
         guess: "open", or one of the ten.
         score: 0 to 1000.
 
@@ -49,10 +62,11 @@ class LossCurveLab(Lab):
     """
 
     topic = "loss-curve"
+    title = "Loss-curve detective"
     _esm = STATIC / "loss-curve.js"
 
     bug = Choice("softmax-twice", Bug)
-    step = Number(100, low=0, high=STEPS - 1)
+    step = Whole(100, low=0, high=STEPS - 1)
     round = Whole(0, low=0, high=1000)
     guess = Choice("open", Literal["open", Bug])
     score = Whole(0, low=0, high=1000)
@@ -72,7 +86,7 @@ class LossCurveLab(Lab):
         hidden = self.round and self.guess == "open"
         return {
             "start_loss": curve[0],
-            "loss": curve[math.floor(self.step + 0.5)],
+            "loss": curve[self.step],
             "nan_steps": float(sum(map(math.isnan, curve))),
             "answer": "hidden" if hidden else suspect(self.round) if self.round else self.bug,
         }
@@ -80,7 +94,7 @@ class LossCurveLab(Lab):
     def table(self) -> Table:
         caption = f"The loss of each run, from its first step to its last; log 3 is {math.log(3):.3f}"
         steps = (0, 10, 100, STEPS - 1)
-        rows = [[bug, *(show(train(bug, 0)[step]) for step in steps)] for bug in BUGS]
+        rows = [[NAMES[bug], *(show(train(bug, 0)[step]) for step in steps)] for bug in BUGS]
         return caption, ["bug", *(f"step {step}" for step in steps)], rows
 
 

@@ -78,6 +78,7 @@ class NGramLab(Lab):
     """
 
     topic = "ngram"
+    title = "N-gram lab"
     _esm = STATIC / "ngram.js"
 
     context = Context("thy beauty's")

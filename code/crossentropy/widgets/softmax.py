@@ -22,6 +22,7 @@ class SoftmaxLab(Lab):
     """
 
     topic = "softmax"
+    title = "Softmax lab"
     _esm = STATIC / "softmax.js"
 
     logits = Numbers([2.0, 0.5, 0.1], low=-1000, high=1000, fewest=2, most=10)

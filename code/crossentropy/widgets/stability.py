@@ -27,6 +27,7 @@ class StabilityLab(Lab):
     """
 
     topic = "stability"
+    title = "Stability lab"
     _esm = STATIC / "stability.js"
 
     logits = Numbers([2.0, 0.5, 0.1], low=-1000, high=1000, fewest=2, most=10)

@@ -1,6 +1,6 @@
 // @ts-check
 /** BinaryLab: one number instead of two, and the pair that looks right. Chapter "binary". */
-import { h, python, show, svg } from "./dom.js";
+import { chance, h, python, show, svg } from "./dom.js";
 import { frame } from "./frame.js";
 import { binaryGradient, binaryLoss, sigmoid, softmax } from "./maths.js";
 
@@ -62,17 +62,19 @@ const LAB = {
     "tempting-probability": softmax([-logit, logit])[1],
   }),
 
+  format: (quantity, value) => (quantity.endsWith("probability") ? chance(value) : show(value)),
+
   build(ui) {
-    const chance = plot(1, [0, 0.5, 1], "Probability. The gap is the gradient.");
-    const tempting = chance.line("ce-tempting");
-    chance.trace(tempting, (z) => sigmoid(2 * z));
-    chance.trace(chance.line("ce-main"), sigmoid);
-    chance.trace(chance.line("ce-twin"), (z) => softmax([0, z])[1]);
-    chance.name(0.6, 0.42, "σ(z) = softmax([0, z])");
-    chance.name(-0.2, 0.78, "softmax([−z, z])", "end");
-    const target = chance.line("ce-target");
-    const gap = chance.line("ce-push");
-    const [temptingDot, mainDot] = [chance.dot("ce-tempting-dot"), chance.dot("ce-main-dot")];
+    const likely = plot(1, [0, 0.5, 1], "Probability. The gap is the gradient.");
+    const tempting = likely.line("ce-tempting");
+    likely.trace(tempting, (z) => sigmoid(2 * z));
+    likely.trace(likely.line("ce-main"), sigmoid);
+    likely.trace(likely.line("ce-twin"), (z) => softmax([0, z])[1]);
+    likely.name(5.9, 0.36, "σ(z) = softmax([0, z])", "end");
+    likely.name(-0.2, 0.78, "softmax([−z, z])", "end");
+    const target = likely.line("ce-target");
+    const gap = likely.line("ce-push");
+    const [temptingDot, mainDot] = [likely.dot("ce-tempting-dot"), likely.dot("ce-main-dot")];
 
     const cost = plot(REACH, [0, 2, 4, 6], "Loss in nats. The slope is the gradient.");
     cost.trace(cost.line("ce-thin-line"), (z) => binaryLoss(z, 1));
@@ -112,7 +114,7 @@ const LAB = {
         h(
           "div",
           {},
-          chance.figure,
+          likely.figure,
           h(
             "div",
             { class: "ce-lines" },
@@ -133,10 +135,10 @@ const LAB = {
         dot.setAttribute("cy", String(y));
         dot.classList.toggle("ce-beyond", z !== logit);
       };
-      put(mainDot, chance.up(p));
-      put(temptingDot, chance.up(sure));
-      target.setAttribute("d", `M0 ${chance.up(label)}H${WIDTH}`);
-      gap.setAttribute("d", `M${across(z)} ${chance.up(label)}V${chance.up(p)}`);
+      put(mainDot, likely.up(p));
+      put(temptingDot, likely.up(sure));
+      target.setAttribute("d", `M0 ${likely.up(label)}H${WIDTH}`);
+      gap.setAttribute("d", `M${across(z)} ${likely.up(label)}V${likely.up(p)}`);
       cost.trace(mixture, (at) => binaryLoss(at, label));
       put(lossDot, cost.up(Math.min(loss, REACH)));
       const ends = [z - 1.5, z + 1.5].map((at) => `${across(at)} ${cost.up(loss + slope * (at - logit))}`);
@@ -148,8 +150,9 @@ const LAB = {
     const [p, loss, slope] = ["probability", "loss", "gradient"].map((name) => /** @type {number} */ (results[name]));
     const soft = label > 0 && label < 1;
     const best = soft ? ` No logit gets below ${show(binaryLoss(Math.log(label / (1 - label)), label))}.` : "";
-    const push = Math.abs(slope) < 1e-12 ? "and nothing pushes the logit" : `and the logit is pushed ${slope < 0 ? "up" : "down"} with a force of ${show(Math.abs(slope))}`;
-    return `Yes has the probability ${show(p)}: the loss is ${show(loss)} nats, ${push}.${best}${movement}`;
+    // Beside a soft label the gradient is a difference, and has its rounding.
+    const push = Math.abs(slope) <= (soft ? 1e-15 : 0) ? "and nothing pushes the logit" : `and the logit is pushed ${slope < 0 ? "up" : "down"} with a force of ${show(Math.abs(slope))}`;
+    return `Yes has the probability ${chance(p, "more than")}: the loss is ${show(loss)} nats, ${push}.${best}${movement}`;
   },
 
   python: ({ logit, label }) => `import torch

@@ -58,6 +58,11 @@ export function show(x, decimals = 3) {
   return `${sign}${digits} × 10${superscript(Number(power))}`;
 }
 
+/** A probability; what only rounding would call certain is not. @param {number} p */
+export function chance(p, over = ">") {
+  return p < 1 && p >= 0.9995 ? `${over} 0.999` : show(p);
+}
+
 /** Digits above the line, for powers of ten. @param {number} n */
 export function superscript(n) {
   return String(n).replace(/[-0-9]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));

@@ -23,6 +23,7 @@ import { copy, debounce, h, keepKeys, plainNumbers, show, tell, throttle } from 
  * @property {(state: State, results: Results, movement: string) => string} summary
  *   The state in a sentence, shown and read out; `movement` says what moved since the last change set out, and what stayed.
  * @property {(quantity: string, value: number) => string} [format] How an output shows its number; `show` if absent.
+ * @property {Record<string, string>} [words] What an output shows for a word of the results.
  * @property {boolean} [marks] Whether each output says if it rose, fell or stayed.
  * @property {(state: State) => number} [slack] What rounding alone can move a result by, beyond a part in 10⁹ of it; 0 if absent.
  *
@@ -42,6 +43,7 @@ import { copy, debounce, h, keepKeys, plainNumbers, show, tell, throttle } from 
  * @property {(quantity: string, label: string | null, index?: number) => HTMLOutputElement} cell
  *   The bare `<output>`, its label only read out: in a table the headers name it, and of many elements each costs time.
  * @property {() => HTMLElement} mark Right after an output, where it says if that rose, fell or stayed.
+ * @property {(text: string) => void} say Has it read out, in place of the summary.
  * @property {() => void} repaint For a lab that works on while its state stays.
  * @property {(stop: () => void) => void} leave What to do when the view is thrown away: stop timers, drop listeners.
  *
@@ -219,7 +221,7 @@ function mount(lab, model, el) {
     const pick = (from) => (index === undefined ? from?.[quantity] : /** @type {any} */ (from?.[quantity])?.[index]);
     const value = pick(results);
     output.dataset.value = String(value);
-    tell(output, typeof value === "number" ? (lab.format ?? ((_, x) => show(x)))(quantity, value) : String(value));
+    tell(output, typeof value === "number" ? (lab.format ?? ((_, x) => show(x)))(quantity, value) : (lab.words?.[value] ?? String(value)));
     const mark = /** @type {HTMLElement | null} */ (output.nextElementSibling);
     if (lab.marks && mark) {
       const old = pick(before);
@@ -237,7 +239,7 @@ function mount(lab, model, el) {
       const { name, index, label, min, max, slider, whole } = options;
       const toSlider = slider.log ? Math.log10 : (/** @type {number} */ x) => x;
       const fromSlider = slider.log
-        ? (/** @type {number} */ x) => Math.min(Math.max(Number((10 ** x).toPrecision(3)), min), max)
+        ? (/** @type {number} */ x) => Math.min(Math.max(Number((10 ** x).toPrecision(slider.step < 0.05 ? 3 : 2)), min), max)
         : (/** @type {number} */ x) => x;
       const nearest = (/** @type {number} */ x) => (whole ? Math.round(x) : x);
       const which = `${name} ${index ?? ""}`;
@@ -358,6 +360,10 @@ function mount(lab, model, el) {
     cell: (quantity, label, index) => h("output", { "data-quantity": quantity, "data-index": index, "aria-live": "off", "aria-label": label }),
     mark: () => h("span", { class: "ce-mark", "aria-hidden": "true" }),
     repaint: update,
+    say(text) {
+      announce.cancel();
+      live.textContent = text;
+    },
     leave: (stop) => leaving.push(stop),
   };
   const { body } = ui;

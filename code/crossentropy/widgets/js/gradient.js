@@ -1,6 +1,6 @@
 // @ts-check
 /** GradientLab: let the logits walk down their own gradient. Chapter "gradient". */
-import { h, percent, python, show, subscript, svg, tell } from "./dom.js";
+import { chance, h, percent, python, show, subscript, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { descend, gradient, loss, softmax } from "./maths.js";
 import { place, triangle } from "./simplex.js";
@@ -62,7 +62,7 @@ const LAB = {
     return { probability: softmax(z), gradient: gradient(z, state.target), loss: loss(z, state.target), steps: state.steps };
   },
 
-  format: (quantity, value) => (quantity === "steps" ? String(value) : (quantity === "gradient" && value > 0 ? "+" : "") + show(value)),
+  format: (quantity, value) => (quantity === "probability" ? chance(value) : quantity === "steps" ? String(value) : (quantity === "gradient" && value > 0 ? "+" : "") + show(value)),
 
   build(ui) {
     const rows = h("div", { class: "ce-rows" });
@@ -225,7 +225,8 @@ const LAB = {
       const push = /** @type {number[]} */ (results.gradient);
       bars.forEach((bar, k) => {
         bar.p.style.width = percent(p[k] / 2);
-        bar.y.style.width = k === state.target ? "50%" : "0";
+        bar.y.style.width = "50%";
+        bar.y.hidden = k !== state.target;
         bar.push.style.left = percent(0.5 + Math.min(push[k], 0) / 2);
         bar.push.style.width = percent(Math.abs(push[k]) / 2);
       });
@@ -243,7 +244,7 @@ const LAB = {
     const [p, nats] = [/** @type {number[]} */ (results.probability)[state.target], /** @type {number} */ (results.loss)];
     const first = loss(state.logits, state.target);
     const walked = state.steps ? ` ${state.steps} ${state.steps === 1 ? "step has" : "steps have"} brought the loss from ${show(first)} to ${show(nats)} nats.` : "";
-    return `Class ${state.target} is true and has ${show(p)}. Its own logit gets a push of ${show(0 - push)}, and the others pay as much together.${walked}`;
+    return `Class ${state.target} is true and has ${chance(p, "more than")}. Its own logit gets a push of ${show(0 - push)}, and the others pay as much together.${walked}`;
   },
 
   python: ({ logits, target, learning_rate, steps }) => `import torch

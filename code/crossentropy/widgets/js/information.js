@@ -3,7 +3,7 @@
 import { h, percent, python, show, subscript, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { crossEntropy, klDivergence, reach, rescale, softmax } from "./maths.js";
-import { locate, place, pointed, step, triangle } from "./simplex.js";
+import { locate, place, pointed, triangle } from "./simplex.js";
 
 /** @typedef {import("./frame.js").State} State */
 
@@ -11,8 +11,10 @@ const FEWEST = 2;
 const MOST = 8;
 const UNITS = ["nats", "bits"];
 const LEVELS = [0.1, 0.3, 1, 3];
-// The triangle's own edges are among them, so that a line from a corner ends where the triangle does.
-const DIRECTIONS = Array.from({ length: 73 }, (_, k) => step(Math.cos((k * Math.PI) / 36), Math.sin((k * Math.PI) / 36)));
+// Points round the triangle's edge, its corners among them: where a line of equal KL runs along the edge, they are as close as elsewhere.
+const EDGE = [0, 1, 2].flatMap((corner) =>
+  Array.from({ length: 24 }, (_, j) => [0, 1, 2].map((k) => (k === corner ? 1 - j / 24 : k === (corner + 1) % 3 ? j / 24 : 0))),
+);
 
 // As in Python, rounded.
 const SEED = softmax([2, 0.5, 0.1]).map((x) => Number(x.toFixed(12)));
@@ -119,6 +121,7 @@ const LAB = {
     const scale = h("div", { class: "ce-axis" }, h("span", {}, "0"), h("span"), h("span"));
 
     const levels = LEVELS.map(() => svg("path", { class: "ce-level" }));
+    const values = LEVELS.map((level) => svg("text", { class: "ce-value", "text-anchor": "middle" }, String(level)));
     const drawing = triangle();
     const handle = (/** @type {"p" | "q"} */ name) => {
       const point = svg(
@@ -136,13 +139,13 @@ const LAB = {
       return point;
     };
     const points = { p: handle("p"), q: handle("q") };
-    drawing.append(...levels, points.p, points.q);
+    drawing.append(...levels, ...values, points.p, points.q);
     const spelt = h("span");
     const map = h(
       "div",
       {},
       drawing,
-      h("p", { class: "ce-hint" }, `Drag P or Q. On each line KL(P\u00a0‖\u00a0Q) is the same: ${LEVELS.join(", ")} `, spelt, "."),
+      h("p", { class: "ce-hint" }, "Drag P or Q. On each line KL(P\u00a0‖\u00a0Q) is the same, in ", spelt, "."),
     );
 
     ui.body.append(
@@ -186,14 +189,25 @@ const LAB = {
       if (drawn === `${p} ${unit}`) return;
       drawn = `${p} ${unit}`;
       levels.forEach((path, j) => {
+        /** Where the line crosses the way from P to a point of the edge, if it does. @param {number[]} end */
+        const crossing = (end) => {
+          const direction = end.map((x, k) => x - p[k]);
+          if (Math.max(...direction.map(Math.abs)) < 1e-9) return null;
+          const [t, ended] = reach(p, direction, LEVELS[j] * (unit === "bits" ? Math.LN2 : 1));
+          return ended ? null : place(p.map((pk, k) => pk + t * direction[k]));
+        };
         let d = "";
         let pen = false;
-        for (const direction of DIRECTIONS) {
-          const [t, ended] = reach(p, direction, LEVELS[j] * (unit === "bits" ? Math.LN2 : 1));
-          if (!ended) d += `${pen ? "L" : "M"}${place(p.map((pk, k) => pk + t * direction[k])).map((x) => x.toFixed(2))}`;
-          pen = !ended;
+        for (const end of [...EDGE, EDGE[0]]) {
+          const at = crossing(end);
+          if (at) d += `${pen ? "L" : "M"}${at.map((x) => x.toFixed(2))}`;
+          pen = at !== null;
         }
         path.setAttribute("d", d);
+        // On the way to where most room is, upwards or downwards.
+        const at = crossing(p[0] > 1 / 3 ? [0, 0.5, 0.5] : [1, 0, 0]);
+        values[j].toggleAttribute("hidden", !at);
+        if (at) values[j].setAttribute("transform", `translate(${at[0].toFixed(2)},${(at[1] + 1.8).toFixed(2)})`);
       });
     };
 
@@ -238,7 +252,7 @@ const LAB = {
     const missed = p.findIndex((/** @type {number} */ pk, /** @type {number} */ k) => pk > 0 && q[k] === 0);
     let sentence = `Of the ${show(total)} ${unit} a label, nobody can save ${show(entropy)}; a better Q would save ${show(kl)}.`;
     if (missed >= 0) sentence = `Q rules out outcome ${missed}, which does happen: no finite code is long enough.`;
-    else if (kl < 1e-12) sentence = entropy ? `Q = P: there is nothing to gain, and the loss is ${show(total)} ${unit} all the same.` : "Q = P, and the label is certain: the loss is 0.";
+    else if (near(p, q)) sentence = entropy ? `Q = P: there is nothing to gain, and the loss is ${show(total)} ${unit} all the same.` : "Q = P, and the label is certain: the loss is 0.";
     return sentence + movement;
   },
 

@@ -66,7 +66,7 @@ const LAB = {
   build(ui) {
     const call = h("code");
     const judgement = h("div", { class: "ce-facts" }, ui.output("verdict", "Verdict"));
-    const choices = h("div", { class: "ce-pair" });
+    const choices = h("div", { class: "ce-buttons" });
     const rows = h("div", { class: "ce-rows" });
     const range = h("div", { class: "ce-band" });
     const dot = h("div", { class: "ce-dot" });

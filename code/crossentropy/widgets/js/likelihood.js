@@ -1,6 +1,6 @@
 // @ts-check
 /** LikelihoodLab: turn the weights, and see how probable the labels become. Chapter "likelihood". */
-import { h, percent, python, show, subscript, superscript, svg, tell } from "./dom.js";
+import { chance, h, percent, python, show, subscript, superscript, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { affine, loss, newtonPath, product, region } from "./maths.js";
 import { loadWine } from "./wine.js";
@@ -45,6 +45,9 @@ const at = (/** @type {number[]} */ [x, y]) => `${(SCALE * (x - VIEW.left)).toFi
 
 /** How often each bottle occurs. @param {number} samples */
 const counts = (samples) => Y.map((_, i) => Math.ceil(Math.max(samples - i, 0) / Y.length));
+
+/** Whether all growers are the same everywhere: three equal columns of W, and three equal biases. @param {State} state */
+const undecided = ({ weight, bias }) => [weight.slice(0, 3), weight.slice(3), bias].every((row) => row.every((/** @type {number} */ value) => value === row[0]));
 
 /** -log of what each bottle's own grower gets. @param {State} state @returns {number[]} */
 const surprises = ({ weight, bias }) => X.map((x, i) => loss(affine(x, weight, bias), Y[i]));
@@ -185,7 +188,7 @@ const LAB = {
         list.replaceChildren(...kept);
       }
       GROWERS.forEach((k) => {
-        const corners = region(weight, bias, k, BOX);
+        const corners = undecided(state) ? [] : region(weight, bias, k, BOX);
         regions[k].setAttribute("d", corners.length ? `M${corners.map(at).join("L")}Z` : "");
         names[k].toggleAttribute("hidden", !corners.length);
         const centre = [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / (corners.length || 1));
@@ -219,10 +222,12 @@ const LAB = {
     const exact = ell / Math.LN10;
     const gone = [single === 0 ? "float32" : "", double === 0 ? "float64" : ""].filter(Boolean);
     const wrong = Math.abs(Math.log(single) - ell) > 0.01;
-    let sentence = `${right} of ${used} bottles lie in their grower's region. J = ${show(J)}: a typical label had the probability ${show(Math.exp(-J))}.`;
+    const bottles = used === 1 ? "bottle lies" : "bottles lie";
+    let sentence = undecided({ weight, bias }) ? "All growers are equally probable everywhere: no region is anybody's." : `${right} of ${used} ${bottles} in their grower's region.`;
+    sentence += ` J = ${show(J)}: a typical label had the probability ${chance(Math.exp(-J), "more than")}.`;
     if (gone.length) sentence += ` Together the labels have the probability 10${superscript(Math.round(exact))}, and ${gone.join(" and ")} ${gone.length > 1 ? "say" : "says"} 0; ℓ is an ordinary number.`;
     else if (wrong) sentence += " In float32 L is not 0 and yet wrong: it has come to the smallest numbers that there are.";
-    if (samples < OVERLAP_FROM) sentence += ` These ${samples} samples are separable, at least in part: no best weights exist, J falls as they grow, and a fit stops before one passes ${LARGEST}.`;
+    if (samples < OVERLAP_FROM) sentence += ` ${samples === 1 ? "This one sample is" : `These ${samples} samples are`} separable, at least in part: no best weights exist, J falls as they grow, and a fit stops before one passes ${LARGEST}.`;
     return sentence;
   },
 

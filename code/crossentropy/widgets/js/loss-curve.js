@@ -1,11 +1,13 @@
 // @ts-check
 /** LossCurveLab: nine bugs and a healthy run, each by its loss curve; then the reverse, as a game. Chapter "interfaces". */
-import { h, python, show, svg } from "./dom.js";
+import { h, python, show, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { BUGS, STEPS, suspect, train } from "./maths.js";
 
 const UNIFORM = Math.log(3);
 const MOST_ROUNDS = 1000;
+// In so many rounds each bug comes once.
+const GAME = BUGS.length;
 const WIDTH = 600;
 const HEIGHT = 220;
 const LEFT = 70;
@@ -86,7 +88,7 @@ function run(state) {
   return last.curve;
 }
 const across = (/** @type {number} */ step) => LEFT + (step / (STEPS - 1)) * (WIDTH - EDGE - LEFT);
-const nearest = (/** @type {number} */ step) => Math.floor(step + 0.5);
+const ended = (/** @type {import("./frame.js").State} */ state) => state.round > 0 && state.round % GAME === 0 && !hidden(state);
 const hidden = (/** @type {import("./frame.js").State} */ { round, guess }) => round > 0 && guess === "open";
 
 /** @type {import("./frame.js").Lab} */
@@ -99,7 +101,7 @@ const LAB = {
     const count = (/** @type {number} */ n) => Math.min(Math.max(Math.floor(n), 0), MOST_ROUNDS);
     return {
       bug: BUGS.includes(bug) ? bug : start.bug,
-      step: Math.min(Math.max(step, 0), STEPS - 1),
+      step: Math.min(Math.max(Math.round(step), 0), STEPS - 1) || 0,
       round: count(round),
       guess: BUGS.includes(guess) ? guess : "open",
       score: count(score),
@@ -110,7 +112,7 @@ const LAB = {
     const curve = run(state);
     return {
       "start-loss": curve[0],
-      loss: curve[nearest(state.step)],
+      loss: curve[state.step],
       "nan-steps": curve.filter(Number.isNaN).length,
       answer: hidden(state) ? "hidden" : shown(state),
       round: state.round,
@@ -118,7 +120,12 @@ const LAB = {
     };
   },
 
-  format: (quantity, value) => (quantity.endsWith("loss") ? show(value) : String(value)),
+  format(quantity, value) {
+    if (quantity.endsWith("loss")) return show(value);
+    return quantity === "round" && value ? `${((value - 1) % GAME) + 1} of ${GAME}` : String(value);
+  },
+
+  words: Object.fromEntries(Object.entries(ABOUT).map(([bug, { name }]) => [bug, name])),
 
   build(ui) {
     const line = svg("path", { class: "ce-curve ce-main" });
@@ -151,13 +158,16 @@ const LAB = {
       const { bug, round, score } = ui.state();
       ui.set({ guess: bug, score: score + (bug === suspect(round) ? 1 : 0) });
     });
-    const next = ui.button("next", "Next curve", () => ui.set({ round: ui.state().round + 1, guess: "open" }));
+    const next = ui.button("next", "", () => {
+      const { round, score } = ui.state();
+      ui.set({ round: (round % MOST_ROUNDS) + 1, guess: "open", score: round % GAME ? score : 0 });
+    });
     const tally = h("div", { class: "ce-facts" }, ui.output("round", "round"), ui.output("score", "named so far"));
     const choice = ui.choice({
       name: "bug",
       label: "The bug",
       options: BUGS.map((bug) => [bug, ABOUT[bug].name]),
-      get: (state) => state.bug,
+      get: (state) => (state.round && state.guess !== "open" ? state.guess : state.bug),
       set: (_, bug) => ({ bug }),
     });
 
@@ -171,6 +181,7 @@ const LAB = {
         label: "Read at step",
         min: 0,
         max: STEPS - 1,
+        whole: true,
         slider: { min: 0, max: STEPS - 1, step: 1 },
         get: (state) => state.step,
         set: (_, step) => ({ step }),
@@ -225,7 +236,7 @@ const LAB = {
     return (state, results) => {
       const curve = run(state);
       if (drawn !== curve) draw((drawn = curve));
-      const at = nearest(state.step);
+      const at = state.step;
       const lost = Number.isNaN(curve[at]);
       cursor.setAttribute("x1", across(at));
       cursor.setAttribute("x2", across(at));
@@ -233,21 +244,25 @@ const LAB = {
       dot.setAttribute("cx", across(at));
       dot.setAttribute("cy", lost ? 0 : up(curve[at]));
       tally.hidden = state.round === 0;
-      play.textContent = state.round ? "Stop playing" : "Play: name the bug";
+      tell(play, state.round ? "Stop playing" : `Play: name ${GAME} bugs`);
       answer.setAttribute("aria-disabled", String(!hidden(state)));
-      next.setAttribute("aria-disabled", String(!state.round || hidden(state) || state.round === MOST_ROUNDS));
-      /** @type {HTMLElement} */ (choice.querySelector("span")).textContent = hidden(state) ? "Your answer" : "The bug";
+      next.setAttribute("aria-disabled", String(!state.round || hidden(state)));
+      tell(next, ended(state) ? "Another ten" : "Next curve");
+      // What was answered stands.
+      /** @type {HTMLSelectElement} */ (choice.querySelector("select")).disabled = state.round > 0 && !hidden(state);
+      tell(/** @type {HTMLElement} */ (choice.querySelector("span")), state.round ? "Your answer" : "The bug");
     };
   },
 
   summary(state, results) {
-    const { round, guess } = state;
+    const { round, guess, score } = state;
     const loss = /** @type {number} */ (results.loss);
-    const reading = `At step ${nearest(state.step)} its loss is ${show(loss)}.`;
+    const reading = `At step ${state.step} its loss is ${show(loss)}.`;
     if (hidden(state)) return `Which bug has this curve? ${reading}`;
     const { name, story } = ABOUT[shown(state)];
     if (!round) return `${name[0].toUpperCase()}${name.slice(1)}. ${story} ${reading}`;
-    return `${guess === shown(state) ? `Right, ${name}.` : `It was not "${ABOUT[guess].name}" but "${name}".`} ${story}`;
+    const total = ended(state) ? ` That was the last of ${GAME} curves: you named ${score}.` : "";
+    return `${guess === shown(state) ? `Right: ${name}.` : `You said: ${ABOUT[guess].name}. It was: ${name}.`} ${story}${total}`;
   },
 
   python(state) {
@@ -255,7 +270,7 @@ const LAB = {
       const curve = run(state);
       return `# The code of the run would give the answer away.
 print("start-loss", ${python(curve[0])})
-print("loss", ${python(curve[nearest(state.step)])})
+print("loss", ${python(curve[state.step])})
 print("nan-steps", ${curve.filter(Number.isNaN).length})
 print("answer", "'hidden'")
 `;
@@ -304,7 +319,7 @@ for _ in range(${STEPS}):
     curve.append(value.max().item())  # of the worst bottle, if there is one value a bottle
 
 print("start-loss", curve[0])
-print("loss", curve[${nearest(state.step)}])
+print("loss", curve[${state.step}])
 print("nan-steps", sum(map(math.isnan, curve)))
 print("answer", "'${bug}'")
 `;

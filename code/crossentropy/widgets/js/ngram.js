@@ -1,6 +1,6 @@
 // @ts-check
 /** NGramLab: train a language model of one sonnet in the page, ask it for the next word, let it write. Chapter "ngram". */
-import { h, percent, python, show, svg, tell } from "./dom.js";
+import { chance, h, percent, python, show, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { initialWeights, network, nextWord, pick, uniforms } from "./maths.js";
 import { SONNET } from "./sonnet.js";
@@ -148,7 +148,7 @@ function createLab() {
       };
     },
 
-    format: (quantity, value) => (quantity === "epoch" || quantity === "draw" ? String(value) : show(value, quantity === "floor" || quantity === "loss" ? 4 : 3)),
+    format: (quantity, value) => (quantity === "epoch" || quantity === "draw" ? String(value) : quantity === "next-word-probability" ? chance(value) : show(value, quantity === "floor" || quantity === "loss" ? 4 : 3)),
 
     build(ui) {
       const context = h("input", { type: "text", name: "context", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
@@ -185,7 +185,7 @@ function createLab() {
       const before = svg("path", { class: "ce-former" });
       const curve = svg("path", { class: "ce-trained" });
       const now = svg("circle", { class: "ce-main-dot", r: 4 });
-      const axis = [0, 0.5, 1].map((part) => svg("text", { x: part * CHART.width, y: CHART.height + 14, "text-anchor": "middle" }));
+      const axis = [0, 0.5, 1].map((part) => svg("text", { x: part * CHART.width, y: CHART.height + 14, "text-anchor": ["start", "middle", "end"][2 * part] }));
       const chart = svg(
         "svg",
         { class: "ce-drawing", viewBox: `-52 -6 ${CHART.width + 66} ${CHART.height + 24}`, "aria-hidden": "true" },
@@ -236,7 +236,12 @@ function createLab() {
         report();
       });
       const step = ui.button("step", "One epoch", () => ui.set({ epochs: ui.state().epochs + 1 }));
-      const sample = ui.button("sample", "Sample another line", () => ui.set({ draw: (ui.state().draw % MOST_DRAWS) + 1 }));
+      const sample = ui.button("sample", "Sample another line", () => {
+        ui.set({ draw: (ui.state().draw % MOST_DRAWS) + 1 });
+        ui.say(`Line ${ui.state().draw}: ${written.textContent}`);
+      });
+      const line = ui.output("line", "the words it draws");
+      const written = /** @type {HTMLElement} */ (line.querySelector("output"));
       const opening = h("span", { class: "ce-hint" });
       ui.leave(() => cancelAnimationFrame(timer));
 
@@ -295,7 +300,7 @@ function createLab() {
             set: (_, method) => ({ method, learning_rate: USUAL_RATE[method], epochs: 0 }),
           }),
         ),
-        h("div", { class: "ce-sampled" }, ui.output("draw", "Line"), h("p", { class: "ce-named" }, opening, ui.output("line", "the words it draws")), sample),
+        h("div", { class: "ce-sampled" }, ui.output("draw", "Line"), h("p", { class: "ce-named" }, opening, line), sample),
       );
 
       return (state, results) => {
@@ -351,7 +356,7 @@ function createLab() {
       const trained = results.epoch ? `After ${results.epoch} ${results.epoch === 1 ? "epoch" : "epochs"} the` : "Untrained, the";
       return (
         `${trained} loss is ${show(loss, 4)} nats a word, ${show(loss - FLOOR, 4)} above the floor: as unsure as among ${show(perplexity, perplexity < 10 ? 3 : 1)} equal words. ` +
-        `After ${quoted(state.context)} the first bet is ${quoted(VOCABULARY[p.indexOf(best)])}, with ${show(best)}.` +
+        `After ${quoted(state.context)} the first bet is ${quoted(VOCABULARY[p.indexOf(best)])}, with ${chance(best, "more than")}.` +
         (seen ? "" : " The sonnet has these two words nowhere in a row.")
       );
     },

@@ -132,6 +132,8 @@ function ask(question, k, silent, answered) {
   /** @type {HTMLInputElement[]} */
   const inputs = controls.map((control) => control.querySelector("input"));
   const derivation = h("ol", { class: "ce-derivation" });
+  const asked = h("p", { class: "ce-hint" }, "Which line comes next? Some may not belong.");
+  const buttons = h("div", { class: "ce-buttons" }, h("button", { type: "submit", name: "check", "data-index": k }, silent ? "Keep" : "Check"));
   /** @type {number[]} */
   let laid = [];
   /** The lines that stand, each with its reason; they are no longer offered. @param {Answer | undefined} answer */
@@ -139,13 +141,17 @@ function ask(question, k, silent, answered) {
     laid = standing(question, answer).laid;
     const reason = (/** @type {number} */ j) => h("li", {}, h("span", {}, ...rich(line[j].text)), h("span", { class: "ce-hint" }, ...rich(line[j].because ?? "")));
     derivation.replaceChildren(h("li", {}, h("span", {}, ...rich(start))), ...laid.map(reason));
+    const done = laid.length === standing(question, laid).whole;
     controls.forEach((control, j) => {
-      control.hidden = laid.includes(j);
+      control.hidden = done || laid.includes(j);
       if (control.hidden) inputs[j].checked = false;
     });
+    // The focus would be lost with the button.
+    if (done && buttons.contains(document.activeElement)) verdict.focus();
+    asked.hidden = buttons.hidden = done;
   };
+  const verdict = h("output", { class: "ce-verdict", "data-quantity": "verdict", "data-index": k, "aria-live": "polite", tabindex: line ? -1 : null });
   if (line) lay(undefined);
-  const verdict = h("output", { class: "ce-verdict", "data-quantity": "verdict", "data-index": k, "aria-live": "polite" });
   const form = h(
     "form",
     { novalidate: true },
@@ -154,9 +160,9 @@ function ask(question, k, silent, answered) {
       {},
       h("legend", {}, `${k + 1}. `, ...rich(text)),
       ...(kind === "several" ? [h("p", { class: "ce-hint" }, "Several may be right: tick all that are.")] : []),
-      ...(line ? [derivation, h("p", { class: "ce-hint" }, "Which line comes next? Some may not belong.")] : []),
+      ...(line ? [derivation, asked] : []),
       ...shown,
-      h("div", { class: "ce-buttons" }, h("button", { type: "submit", name: "check", "data-index": k }, silent ? "Keep" : "Check")),
+      buttons,
       verdict,
     ),
   );
@@ -177,7 +183,6 @@ function ask(question, k, silent, answered) {
     event.preventDefault();
     const chosen = inputs.flatMap((input, j) => (input.checked ? [j] : []));
     const answer = kind === "number" ? inputs[0].valueAsNumber : [...laid, ...chosen];
-    if (line && laid.length === standing(question, laid).whole) return judge(laid);
     if ((line && !chosen.length) || !Object.keys(clean([question], { [name]: answer })).length) return say("", "", ["Give an answer first."]);
     answered(answer);
     if (line) lay(answer);

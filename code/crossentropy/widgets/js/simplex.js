@@ -5,7 +5,6 @@ import { svg } from "./dom.js";
 const WIDTH = 100;
 const HEIGHT = 50 * Math.sqrt(3);
 const MARGIN = 13;
-const ROUNDING = 1e-12;
 
 /** Where p lies. @param {number[]} p @returns {[number, number]} */
 export function place(p) {
@@ -19,13 +18,6 @@ export function locate(x, y) {
   const inside = [top, 1 - top - right, right].map((share) => Math.max(share, 0));
   const total = inside[0] + inside[1] + inside[2];
   return inside.map((share) => share / total);
-}
-
-/** What moving by (x, y) adds to each probability. @param {number} x @param {number} y @returns {number[]} */
-export function step(x, y) {
-  const top = -y / HEIGHT;
-  const right = x / WIDTH - top / 2;
-  return [top, -top - right, right].map((share) => (Math.abs(share) < ROUNDING ? 0 : share));
 }
 
 /** The empty triangle with its corners named; what comes later is drawn over it. @returns {SVGSVGElement} */

@@ -1,6 +1,6 @@
 // @ts-check
 /** SoftmaxLab: hold the logits, and see what moves and what does not. Chapter "softmax". */
-import { h, percent, python, show, subscript } from "./dom.js";
+import { chance, h, percent, python, show, subscript, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { logSoftmax, logsumexp, softmax } from "./maths.js";
 
@@ -9,11 +9,11 @@ const MOST = 10;
 const BOUND = 1000;
 const COLDEST = 0.001;
 const HOTTEST = 1000;
-// The line on which scores and log-sum-exp stand; what lies beyond is pinned to its end.
-const LINE = { min: -10, max: 10, ticks: [-10, -5, 0, 5, 10] };
+// How far the line on which scores and log-sum-exp stand may reach to both sides, and where on it the ticks are.
+const REACH = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
+const TICKS = [-1, -0.5, 0, 0.5, 1];
 
 const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
-const onLine = (/** @type {number} */ x) => percent((x - LINE.min) / (LINE.max - LINE.min));
 
 /** The scores that softmax sees. @param {import("./frame.js").State} state @returns {number[]} */
 const scores = ({ logits, temperature, shift }) => logits.map((/** @type {number} */ z) => (z + shift) / temperature);
@@ -47,11 +47,7 @@ const LAB = {
   // A large shift leaves each score fewer digits after the point.
   slack: ({ logits, temperature, shift }) => (4 * Number.EPSILON * (Math.max(...logits.map(Math.abs)) + Math.abs(shift))) / temperature,
 
-  format(quantity, value) {
-    if (quantity !== "odds") return show(value);
-    if (value === 1) return "1 : 1";
-    return value < 1 && value > 0 ? `1 : ${show(1 / value, 2)}` : `${show(value, 2)} : 1`;
-  },
+  format: (quantity, value) => (quantity === "probability" ? chance(value) : show(value)),
 
   build(ui) {
     const rows = h("div", { class: "ce-rows" });
@@ -61,6 +57,7 @@ const LAB = {
     /** @type {HTMLElement[]} */
     let dots = [];
     const normaliser = h("div", { class: "ce-normaliser" });
+    const ticks = TICKS.map((t) => h("span", { style: `left:${percent((t + 1) / 2)}` }));
 
     const row = (/** @type {number} */ k) =>
       h(
@@ -95,7 +92,7 @@ const LAB = {
       line.replaceChildren(
         ...Array.from({ length: count }, (_, k) => lane(k)),
         normaliser,
-        h("div", { class: "ce-axis" }, ...LINE.ticks.map((t) => h("span", { style: `left:${onLine(t)}` }, String(t).replace("-", "−")))),
+        h("div", { class: "ce-axis" }, ...ticks),
       );
     };
 
@@ -143,12 +140,15 @@ const LAB = {
       remove.setAttribute("aria-disabled", String(count() === FEWEST));
       const probability = /** @type {number[]} */ (results.probability);
       const end = /** @type {number} */ (results["log-sum-exp"]);
+      const standing = scores(state);
+      const farthest = Math.max(Math.abs(end), ...standing.map(Math.abs));
+      const reach = REACH.find((far) => far >= farthest) ?? 2 ** Math.ceil(Math.log2(farthest));
+      const onLine = (/** @type {number} */ x) => percent((x / reach + 1) / 2);
+      ticks.forEach((tick, j) => tell(tick, String(TICKS[j] * reach).replace("-", "−")));
       normaliser.style.left = onLine(end);
-      normaliser.classList.toggle("ce-beyond", end < LINE.min || end > LINE.max);
-      scores(state).forEach((score, k) => {
+      standing.forEach((score, k) => {
         bars[k].style.width = percent(probability[k]);
         dots[k].style.left = onLine(score);
-        dots[k].classList.toggle("ce-beyond", score < LINE.min || score > LINE.max);
         const gap = /** @type {HTMLElement} */ (dots[k].previousElementSibling);
         gap.style.left = onLine(score);
         gap.style.right = `calc(100% - ${onLine(end)})`;
@@ -161,7 +161,7 @@ const LAB = {
     const best = Math.max(...probability);
     const leaders = probability.flatMap((p, k) => (p === best ? [k] : []));
     const who = leaders.length > 1 ? `Classes ${leaders.join(" and ")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
-    return `${who} with ${show(best)}.${movement}`;
+    return `${who} with ${chance(best, "more than")}.${movement}`;
   },
 
   python: ({ logits, temperature, shift }) => `import torch

@@ -10,8 +10,21 @@ const BOUND = 1000;
 const SMALLEST = 0.01;
 const LARGEST = 1000;
 const TRUE_CLASS = 0;
+// Nearer than this part of the line, one dot would hide another's digit.
+const APART = 0.06;
 
 const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
+
+/** On which level each dot stands, so that none covers another. @param {number[]} places @param {number} apart @returns {number[]} */
+function stacked(places, apart) {
+  /** @type {number[]} */
+  const levels = [];
+  places.forEach((x, k) => {
+    const taken = levels.filter((_, j) => Math.abs(places[j] - x) < apart);
+    levels[k] = places.findIndex((_, level) => !taken.includes(level));
+  });
+  return levels;
+}
 
 /** What the dtype holds of the scaled logits. @param {import("./frame.js").State} state @returns {number[]} */
 const held = ({ logits, scale, dtype }) => logits.map((/** @type {number} */ z) => roundTo(scale * z, dtype));
@@ -47,6 +60,9 @@ function faults(r) {
     "shifted-exponential": moved.map((x) => (x === 0 ? "underflow" : "")),
   });
 }
+
+/** What is not finite among some numbers. @param {number[]} values */
+const unruly = (values) => show(/** @type {number} */ (values.find(Number.isNaN) ?? values.find((x) => !Number.isFinite(x))));
 
 /** @type {import("./frame.js").Lab} */
 const LAB = {
@@ -92,6 +108,8 @@ const LAB = {
     let cells = [];
     /** @type {HTMLElement[][]} */
     let dots = [];
+    /** @type {HTMLElement[]} */
+    let lanes = [];
 
     const cell = (/** @type {string} */ quantity, /** @type {string} */ label, /** @type {number | undefined} */ index) => {
       const note = h("small", { class: "ce-note" });
@@ -105,8 +123,10 @@ const LAB = {
       /** @type {[quantity: string, label: string][]} */ columns,
       /** @type {[quantity: string, label: string]} */ [sum, sumLabel],
       /** @type {[quantity: string, label: string]} */ [loss, lossLabel],
-    ) =>
-      h(
+    ) => {
+      const answer = (/** @type {string} */ kind, /** @type {string} */ quantity, /** @type {string} */ label) =>
+        h("tr", { class: kind }, h("th", { scope: "row" }, label), cell(quantity, label, undefined));
+      const steps = h(
         "table",
         { class: "ce-steps" },
         h("caption", {}, caption),
@@ -119,10 +139,12 @@ const LAB = {
             .logits.map((/** @type {number} */ _, /** @type {number} */ k) =>
               h("tr", {}, h("th", { scope: "row" }, String(k)), ...columns.map(([quantity, label]) => cell(quantity, `${label}, class ${k}`, k))),
             ),
-          h("tr", {}, h("th", { scope: "row", colspan: columns.length }, sumLabel), cell(sum, sumLabel, undefined)),
-          h("tr", { class: "ce-answer" }, h("th", { scope: "row", colspan: columns.length }, lossLabel), cell(loss, lossLabel, undefined)),
         ),
       );
+      // A table of their own: no column's header is theirs.
+      const sums = h("table", { class: "ce-steps", "aria-label": `${caption}, sum and loss` }, h("tbody", {}, answer("", sum, sumLabel), answer("ce-answer", loss, lossLabel)));
+      return h("div", {}, steps, sums);
+    };
 
     const resize = () => {
       cells = [];
@@ -171,11 +193,11 @@ const LAB = {
         );
         return h("div", { class: "ce-lane" }, ...dots[which]);
       };
+      lanes = [lane(0), lane(1)];
       reach.replaceChildren(
         h("div", { class: "ce-band" }),
         h("div", { class: "ce-band ce-subnormal" }),
-        lane(0),
-        lane(1),
+        ...lanes,
         h("div", { class: "ce-axis" }, h("span", {}, "0 ←"), h("span"), h("span", {}, "1"), h("span", {}, "→ ∞")),
       );
     };
@@ -237,25 +259,37 @@ const LAB = {
       tell(limits, `What ${state.dtype} can hold: from ${show(smallest)} to ${show(largest, 0)}, with fewer digits in the striped part. Full dots are exp z; hollow ones are exp(z − M), of which the largest is always 1.`);
       const score = state.logits.map((/** @type {number} */ z) => z * state.scale);
       const most = Math.max(...score);
-      score.forEach((/** @type {number} */ z, /** @type {number} */ k) => {
-        dots[0][k].style.left = at(z);
-        dots[1][k].style.left = at(z - most);
+      [score, score.map((/** @type {number} */ z) => z - most)].forEach((exponents, which) => {
+        const places = exponents.map((/** @type {number} */ z) => clamp((z - from) / (to - from), 0, 1));
+        const levels = stacked(places, APART);
+        dots[which].forEach((dot, k) => {
+          dot.style.left = percent(places[k]);
+          dot.style.top = `${1.25 * levels[k]}rem`;
+        });
+        lanes[which].style.height = `${1.25 * (Math.max(...levels) + 1)}rem`;
       });
     };
   },
 
-  summary(_, results) {
+  summary({ dtype }, results) {
     const [naive, stable] = /** @type {number[]} */ ([results["naive-loss"], results["stable-loss"]]);
+    const [g, good] = /** @type {number[][]} */ ([results["naive-gradient"], results["stable-gradient"]]);
     const where = results["breaks-at"];
     if (where === "z") return "The dtype cannot hold the logits themselves. No formula gets them back.";
+    // What a few roundings can do to the loss.
+    const allowed = 4 * 2 ** -FORMATS[/** @type {import("./maths.js").Dtype} */ (dtype)].digits * Math.max(1, Math.abs(stable));
+    const right = Math.abs(naive - stable) <= allowed;
+    const shifted = `Shifted, in the same arithmetic, it is ${show(stable)}`;
     if (where !== "nowhere") {
-      const loss = Number.isFinite(naive) ? `The naive loss is right, ${show(naive)}, but its gradient is NaN.` : `The naive loss is ${show(naive)}.`;
-      return `The naive route breaks at ${where}. ${loss} Shifted, in the same arithmetic, it is ${show(stable)}.`;
+      const worth = Number.isFinite(naive) ? (right ? ", which is right" : ", which is wrong") : "";
+      const spoilt = g.every(Number.isFinite) ? "" : `, ${right ? "but" : "and"} its gradient has ${unruly(g)} in it`;
+      return `The naive route breaks at ${where}. The naive loss is ${show(naive)}${worth}${spoilt}. ${shifted}.`;
     }
-    const [g, good] = /** @type {number[][]} */ ([results["naive-gradient"], results["stable-gradient"]]);
-    const wrong = g.some((x, k) => Math.abs(x - good[k]) > 0.1);
-    if (wrong) return `Both losses are ${show(stable)}, and nothing is infinite. Yet the naive gradient is wrong: it adds up to ${show(g.reduce((sum, x) => sum + x, 0))}, not to 0.`;
-    return `Nothing breaks: the naive loss is ${show(naive)}, the shifted one ${show(stable)}.`;
+    const losses = `the naive loss is ${show(naive)}, the shifted one ${show(stable)}`;
+    if (g.some((x, k) => Math.abs(x - good[k]) > 0.1))
+      return `Nothing is infinite: ${losses}. Yet the naive gradient is wrong: it adds up to ${show(g.reduce((sum, x) => sum + x, 0))}, not to 0.`;
+    if (!right) return `Nothing is infinite, yet digits are lost: ${losses}.`;
+    return `Nothing breaks: ${losses}.`;
   },
 
   python: ({ logits, scale, dtype }) => `import torch
