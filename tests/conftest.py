@@ -1,5 +1,6 @@
 """Settings of every test: one hypothesis profile, the same examples each time; and a sandbox that is warmed once."""
 
+import os
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ from hypothesis import settings
 # Deadlines measure the machine, not the code; a random example that fails only once in CI teaches nobody.
 settings.register_profile("book", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("book")
+
+# What the tests compute is small, and they run side by side: more threads than processes only wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # Asks the kernel for what the grader's walls are made of, without a line of the grader's own.
 NAMESPACES = """

@@ -1,6 +1,6 @@
 """The grader as an instructor starts it, on one class: 200 made students, every attack between two honest ones; its parts are tested beside it.
 
-While it grades them a worker is killed, another is stopped, and the whole run is killed and begun again.
+While it grades them a worker is killed, another is stopped, the mother of both is killed, and the whole run is killed and begun again.
 """
 
 import csv
@@ -197,17 +197,38 @@ def hand_all_in(place):
     return expected | strange_folders(place)
 
 
+def born_of(pid):
+    """The processes that a process has forked, and those that they have, the nearest first."""
+    try:
+        children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+    return children + [other for child in children for other in born_of(child)]
+
+
+def name_of(pid):
+    """What a process is called; nothing if it has ended."""
+    try:
+        told = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return "" if told.rpartition(")")[2].split()[0] == "Z" else told.partition("(")[2].rpartition(")")[0]
+
+
+def mother_of(pid):
+    return born_of(pid)[0]
+
+
 def workers_of(pid):
-    """The processes of the grader that grade: each has a zygote of its own."""
-    children = [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [child for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [born for born in born_of(pid) if name_of(born) == "worker"]
 
 
 def interrupted(place, out):
-    """A run in which a worker is killed, another is stopped, and which is then killed itself."""
+    """A run in which a worker is killed, another is stopped, the mother of all is killed, and which is then killed itself."""
     harm = [
         (10, lambda pid: os.kill(workers_of(pid)[0], signal.SIGKILL)),
         (20, lambda pid: os.kill(workers_of(pid)[-1], signal.SIGSTOP)),
+        (40, lambda pid: os.kill(mother_of(pid), signal.SIGKILL)),
         (100, lambda pid: os.kill(pid, signal.SIGKILL)),
     ]
     environment = {**os.environ, "SECRET_TOKEN": SECRET}
@@ -455,8 +476,8 @@ def test_a_cluster_gives_the_same_bytes_though_a_worker_is_killed(graded, tmp_pa
     }
 
 
-def wait_for(condition, processes):
-    end = time.monotonic() + 300
+def wait_for(condition, processes, seconds=300):
+    end = time.monotonic() + seconds
     while not condition():
         assert all(process.poll() is None for process in processes)
         assert time.monotonic() < end
@@ -539,3 +560,37 @@ def test_without_namespaces_it_grades_nobody_unless_told_to_and_then_warns(tmp_p
     assert done.stdout.splitlines()[-1] == "0"
     assert scores(record_of(out, "ann")) == (4, 0)
     assert record_of(out, "ann")["questions"]["open"]["status"] == "timeout"
+
+
+# Would outlive its guard, and says when it has got so far.
+CLINGING = "import ctypes, time\nlibc = ctypes.CDLL(None)\nlibc.prctl(1, 0, 0, 0, 0)\nlibc.prctl(15, b'clinging', 0, 0, 0)\ntime.sleep(600)\n"
+ENDS = {
+    "interrupted": (lambda pid: pid, signal.SIGINT),
+    "killed": (lambda pid: pid, signal.SIGKILL),
+    "mother-killed": (mother_of, signal.SIGKILL),
+    "worker-killed": (lambda pid: workers_of(pid)[0], signal.SIGKILL),
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_however_it_ends_no_process_and_no_folder_is_left(way, tmp_path, namespaces):
+    hand_in(tmp_path / "few", "ann", handed_in({"open": CLINGING}))
+    (tmp_path / "temporary").mkdir()
+    asked = command(tmp_path / "few", tmp_path / "grades", "--seconds", "100", "--workers", "1")
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    run = subprocess.Popen(asked, cwd=ROOT, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for(lambda: "clinging" in map(name_of, born_of(run.pid)), [run])
+        hit, how = ENDS[way]
+        born, pid = born_of(run.pid), hit(run.pid)
+        assert [name_of(one) for one in born][-4:] == ["worker", "zygote", "zygote", "clinging"]
+        os.kill(pid, how)
+        # What a worker had forked for it goes with it; the mother stays.
+        wait_for(lambda: not any(map(name_of, born[1 if way == "worker-killed" else 0 :])), [], 20)
+        if pid == run.pid:
+            run.wait(60)
+    finally:
+        run.kill()
+        run.wait()
+    wait_for(lambda: not any(map(name_of, born)), [], 20)
+    assert list((tmp_path / "temporary").iterdir()) == []

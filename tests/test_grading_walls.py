@@ -43,6 +43,7 @@ def said(sandbox, source):
         ("import ctypes\nl = ctypes.CDLL(None)\nsay([l.unshare(0x10000000), l.setns(3, 0), l.mount(b'none', b'/tmp', b'tmpfs', 0, None), l.setuid(0), l.chroot(b'/tmp')])", "[-1, -1, -1, -1, -1]"),
         ("import ctypes\nl = ctypes.CDLL(None)\nsay([l.syscall(n, 0, 0, 0, 0) for n in (101, 272, 310, 319, 321, 425, 435)])", str([-1] * 7)),
         ("import ctypes, os\nsay(ctypes.CDLL(None).prctl(39, 0, 0, 0, 0))", "1"),
+        ("import ctypes\nl = ctypes.CDLL(None)\nsay([l.prctl(1, 0, 0, 0, 0), l.prctl(4, 0, 0, 0, 0)])", "[-1, 0]"),
         ("import os\nr = []\nfor n in range(4, 200):\n    try:\n        os.fstat(n)\n        r.append(n)\n    except OSError: pass\nsay(r)", "[]"),
         ("import os\nsay(os.statvfs('/tmp').f_blocks * os.statvfs('/tmp').f_frsize)", str(64 * 2**20)),
         ("import resource as r\nsay([r.getrlimit(k)[1] for k in (r.RLIMIT_CORE, r.RLIMIT_FSIZE, r.RLIMIT_NOFILE, r.RLIMIT_NPROC)])", str([0, 64 * 2**20, 128, 64])),

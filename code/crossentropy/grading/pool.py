@@ -5,17 +5,20 @@ import importlib
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from crossentropy.grading.assignment import Assignment
 from crossentropy.grading.grade import TRIES, Record, grade, without_answer
-from crossentropy.grading.sandbox import GRACE_SECONDS, START_SECONDS, Limits, NoWalls, Sandbox, stopped
+from crossentropy.grading.sandbox import GRACE_SECONDS, START_SECONDS, Limits, Lost, Mother, NoWalls, Sandbox, stopped
 
 # What a worker may take for reading and judging, on top of the limits of its questions.
 JUDGING_SECONDS = 60.0
@@ -54,35 +57,34 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _work(
-    connection: multiprocessing.connection.Connection, assignment: Assignment, limits: Limits, walls: bool
-) -> None:
-    """A worker: says that it is warm, then answers each task with its record."""
-    torch.set_num_threads(1)
+def work(descriptor: int, door: int) -> None:
+    """A worker, as the mother forks it: says who it is and that it is warm, then answers each task with its record."""
+    connection: Any = multiprocessing.connection.Connection(descriptor)
+    connection.send(("born", os.getpid()))
     try:
-        with Sandbox(walls=walls) as sandbox:
+        assignment, limits, walls = connection.recv()
+        with Sandbox(walls=walls, mother=Mother(door)) as sandbox:
             sandbox.start()
-            connection.send(("ready", sandbox.pid))
+            connection.send(("ready", None))
             while True:
                 task = connection.recv()
-                if task is None:
-                    return
                 connection.send(("graded", grade(task.student, task.data, assignment, sandbox, limits=limits)))
     except NoWalls as error:
         connection.send(("no walls", str(error)))
-    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+    except (EOFError, OSError, Lost):
+        # The grader has gone, or the mother: then another worker takes over.
         return
 
 
 class _Worker:
     """A process and what it is at."""
 
-    def __init__(self, *arguments: Any) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, *arguments), daemon=True)
-        self.process.start()
+    def __init__(self, mother: Mother) -> None:
+        self.connection, theirs = multiprocessing.Pipe()
+        here = str(Path(__file__).parents[2])
+        mother.fork("worker", theirs.fileno(), mother.door.fileno(), path=[*sys.path, here])
         theirs.close()
+        self.pid = 0
         self.task: Task | None = None
         self.ready = False
         self.deadline = time.monotonic() + 2 * START_SECONDS
@@ -91,14 +93,17 @@ class _Worker:
         self.task, self.deadline = task, time.monotonic() + seconds
         self.connection.send(task)
 
-    def end(self, *, seconds: float = 0.0) -> None:
-        """End the process: asked to, if there are ``seconds`` to wait for it, and killed otherwise."""
-        if seconds:
-            with contextlib.suppress(OSError):
-                self.connection.send(None)
-            self.process.join(seconds)
-        self.process.kill()
-        self.process.join()
+    def hear(self) -> tuple[str, Any]:
+        try:
+            message: tuple[str, Any] = self.connection.recv()
+        except (EOFError, OSError):
+            return "gone", None
+        return message
+
+    def end(self) -> None:
+        if self.pid:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
         self.connection.close()
 
 
@@ -113,8 +118,11 @@ def on_this_machine(
     waiting = list(tasks)[::-1]
     tried: dict[str, int] = {}
     left = len(waiting)
+    if not left:
+        return
     seconds = JUDGING_SECONDS + TRIES * len(assignment.questions) * (_longest(assignment, limits) + GRACE_SECONDS)
-    crew = [_Worker(assignment, limits, walls) for _ in range(min(workers or cores(), max(left, 1)))] if left else []
+    mother = Mother()
+    crew = [_Worker(mother) for _ in range(min(workers or cores(), left))]
     deaths = 0
     try:
         while left:
@@ -123,22 +131,26 @@ def on_this_machine(
                     # A dead worker is found below, and its task with it.
                     with contextlib.suppress(OSError):
                         worker.give(waiting.pop(), seconds)
-            ready = multiprocessing.connection.wait(
-                [part for worker in crew for part in (worker.connection, worker.process.sentinel)], timeout=1.0
-            )
+            ready = multiprocessing.connection.wait([worker.connection for worker in crew], timeout=1.0)
             for index, worker in enumerate(crew):
-                message = _message(worker) if worker.connection in ready else None
-                if message and message[0] == "no walls":
-                    raise NoWalls(message[1])
-                if message and message[0] == "ready":
+                kind: str
+                told: Any
+                kind, told = worker.hear() if worker.connection in ready else ("", None)
+                if kind == "no walls":
+                    raise NoWalls(told)
+                if kind == "born":
+                    worker.pid = told
+                    with contextlib.suppress(OSError):
+                        worker.connection.send((assignment, limits, walls))
+                elif kind == "ready":
                     worker.ready = True
-                elif message and worker.task is not None:
+                elif kind == "graded" and worker.task is not None:
                     task, worker.task = worker.task, None
                     left -= 1
-                    yield task, message[1], ""
+                    yield task, told, ""
                 elif (
-                    worker.process.sentinel in ready
-                    or stopped(worker.process.pid or 0)
+                    kind == "gone"
+                    or stopped(worker.pid)
                     or (time.monotonic() > worker.deadline and (worker.task or not worker.ready))
                 ):
                     task_lost = worker.task
@@ -157,10 +169,12 @@ def on_this_machine(
                             waiting.append(task_lost)
                     elif deaths > 10 * len(crew):
                         raise NoWalls("the workers die before they have begun")
-                    crew[index] = _Worker(assignment, limits, walls)
+                    if mother.lost():
+                        mother.close()
+                        mother = Mother()
+                    crew[index] = _Worker(mother)
     finally:
-        for worker in crew:
-            worker.end(seconds=5.0 if worker.ready and worker.task is None else 0.0)
+        mother.close()
 
 
 def _longest(assignment: Assignment, limits: Limits) -> float:
@@ -170,14 +184,6 @@ def _longest(assignment: Assignment, limits: Limits) -> float:
             *(4 * question.marks.seconds for question in assignment.questions if question.marks.seconds is not None),
         ]
     )
-
-
-def _message(worker: _Worker) -> tuple[str, Any] | None:
-    try:
-        message: tuple[str, Any] = worker.connection.recv()
-    except (EOFError, OSError):
-        return None
-    return message
 
 
 def on_a_cluster(

@@ -1,17 +1,17 @@
 """Run a question's cells behind walls: start a zygote, send it a question's socket, read plain data back."""
 
+import contextlib
 import csv
 import importlib.metadata
 import json
 import os
 import re
 import select
-import shutil
+import signal
 import socket
 import subprocess
 import sys
 import sysconfig
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -154,28 +154,17 @@ def _places(distribution: str) -> set[Path]:
     return {base / top for top in tops if (base / top).exists()}
 
 
-class Sandbox:
-    """A warm zygote. ``ask`` runs one question in a child of its own; the next knows nothing of it."""
+class Mother:
+    """A process that has imported torch and run nothing, and forks what is asked for: zygotes, and the grader's workers."""
 
-    def __init__(self, *, walls: bool = True) -> None:
-        self.walls = walls
+    def __init__(self, door: int | None = None) -> None:
+        """A new one, or the one behind ``door``, a descriptor that she was reached by elsewhere."""
         self._process: subprocess.Popen[bytes] | None = None
-        self._control: socket.socket | None = None
-        self._root: str | None = None
-
-    def __enter__(self) -> "Sandbox":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def begin(self) -> None:
-        """Start the zygote, and do not wait for it."""
-        if self._process is not None:
+        if door is not None:
+            self.door = socket.socket(fileno=door)
             return
         paths, links, path = _visible()
-        self._root = tempfile.mkdtemp(prefix="grading-") if self.walls else None
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         script = str(Path(__file__).with_name("zygote.py"))
         # One thread: after an operation on several, a forked child would wait for the others for ever.
         environment = {
@@ -186,39 +175,78 @@ class Sandbox:
         }
         interpreter = os.path.realpath(sys.executable)
         # -I would also ignore PYTHONHASHSEED, on which the order of a student's sets hangs.
-        command = [interpreter, "-s", "-P", "-S", "-B", "-X", "utf8", script, str(theirs.fileno())]
-        self._process = subprocess.Popen(
-            command,
-            env=environment,
-            cwd="/",
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=None if os.environ.get("CROSSENTROPY_GRADING_DEBUG") else subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        theirs.close()
-        self._control = ours
-        settings = {"walls": self.walls, "root": self._root, "paths": paths, "links": links, "path": path}
-        message = json.dumps(settings).encode()
-        ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * len(message) + 2**16)
-        ours.send(message)
-        self._ready = False
+        command = [interpreter, "-s", "-P", "-S", "-B", "-X", "utf8", script, str(theirs.fileno()), str(os.getpid())]
+        with theirs:
+            self._process = subprocess.Popen(
+                command,
+                env=environment,
+                cwd="/",
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        message = json.dumps({"paths": paths, "links": links, "path": path}).encode()
+        self.door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * len(message) + 2**16)
+        self.door.send(message)
+
+    def fork(self, what: str, *descriptors: int, **settings: Any) -> None:
+        """Ask for a "zygote" or a "worker" that has these descriptors. Who is lost on the way closes them."""
+        with contextlib.suppress(OSError):
+            socket.send_fds(self.door, [json.dumps({"fork": what, **settings}).encode()], descriptors)
+
+    def lost(self) -> bool:
+        """Whether she has ended, or somebody has stopped her."""
+        return self._process is not None and (self._process.poll() is not None or stopped(self._process.pid))
+
+    def close(self) -> None:
+        """End her, and with her all that she has forked."""
+        self.door.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+
+class Sandbox:
+    """A warm zygote, of this mother or of one of its own. ``ask`` runs one question in a child of its own; the next knows nothing of it."""
+
+    def __init__(self, *, walls: bool = True, mother: Mother | None = None) -> None:
+        self.walls = walls
+        self.pid: int | None = None
+        self._mother = mother
+        self._own: Mother | None = None
+        self._control: socket.socket | None = None
+
+    def __enter__(self) -> "Sandbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def start(self) -> None:
         """Start the zygote, and wait until it is warm.
 
         Raises:
             NoWalls: if this machine cannot build the walls; says why.
+            Lost: if its mother went away meanwhile.
         """
-        self.begin()
-        if not self._ready:
+        if self._control is not None:
+            return
+        mother = self._mother
+        if mother is None:
+            mother = self._own = Mother()
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            mother.fork("zygote", theirs.fileno(), walls=self.walls)
+        try:
             told = self._hear(START_SECONDS)
-            if not told.get("ready"):
-                self.close()
-                raise NoWalls(str(told.get("error", "the sandbox did not start")))
-            self._ready = True
+            if "error" in told:
+                raise NoWalls(str(told["error"]))
+            self.pid = told["pid"]
             self._warm()
+        except BaseException:
+            self.close()
+            raise
 
     def _warm(self) -> None:
         """A first question, whose time nobody counts: it brings torch from the disc, and shows that the walls stand."""
@@ -231,11 +259,9 @@ class Sandbox:
         )
         trouble = run.reply.trouble or [("probe", run.reason or run.ending)]
         if not run.reply.ended or not run.reply.outcomes or run.reply.outcomes[0].value is None:
-            self.close()
             raise NoWalls(f"the trial question failed: {trouble[0][1]}")
         told = run.reply.outcomes[0].value
         if self.walls and not bool((told == 1).all()):
-            self.close()
             raise NoWalls("a wall does not stand: a child could reach a file, a process or the network")
 
     def close(self) -> None:
@@ -243,17 +269,13 @@ class Sandbox:
         if self._control is not None:
             self._control.close()
             self._control = None
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-        if self._root is not None:
-            shutil.rmtree(self._root, ignore_errors=True)
-            self._root = None
-
-    @property
-    def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        if self.pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self.pid = None
+        if self._own is not None:
+            self._own.close()
+            self._own = None
 
     def ask(
         self,
@@ -326,9 +348,7 @@ class Sandbox:
 
     def _stopped(self) -> bool:
         """Whether somebody has stopped the zygote or the guard (SIGSTOP): they would never answer."""
-        return self._process is not None and any(
-            stopped(pid) for pid in [self._process.pid, *_children(self._process.pid)]
-        )
+        return self.pid is not None and any(stopped(pid) for pid in [self.pid, *_children(self.pid)])
 
     def _hear(self, seconds: float) -> dict[str, Any]:
         assert self._control is not None

@@ -1,10 +1,10 @@
-"""What runs on the other side of the wall: a process that has imported torch and nothing of ours, and forks a child a question.
+"""What runs on the other side of the wall: a process that has imported torch and nothing of ours, and what is forked from it.
 
-Started by ``sandbox.py`` as a script of its own (``python -I -S zygote.py``), never imported by the grader. Three processes stand between
-the grader and a student's code:
+Started by ``sandbox.py`` as a script of its own, never imported by the grader. The mother imports torch, once for all, and runs nothing. She
+forks the grader's workers, which then import the grader, and the zygotes. Three processes stand between a worker and a student's code:
 
-- the zygote: imports torch, moves to a root that holds a read-only Python and nothing else, without network. It hands every question's
-  socket on unread, so no child inherits anything of another question or another student.
+- the zygote: moves to a root that holds a read-only Python and nothing else, without network. It hands every question's socket on unread,
+  so no child inherits anything of another question or another student.
 - the guard, one a question: another uid, new user, mount, process, network, IPC, host-name and cgroup namespaces. Watches the clock.
 - the child, process 1 of that namespace: no capabilities, limits on memory, processes, files and sizes, a filter of system calls that
   refuses new processes and programs. Reads the question, runs the student's cells, writes plain data. When it ends, its namespace ends.
@@ -12,6 +12,7 @@ the grader and a student's code:
 What the child writes is believed by nobody: ``wire.py`` reads it. Which walls stand is decided here, before the student's first byte is read.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -44,7 +45,7 @@ NEW_MOUNTS, NEW_CGROUP, NEW_UTS, NEW_IPC, NEW_USER, NEW_PID, NEW_NET = (
     0x40000000,
 )
 CLONE_THREAD = 0x10000
-DEATH_SIGNAL, DUMPABLE, SECCOMP, DROP_BOUNDING, NO_NEW_PRIVILEGES = 1, 4, 22, 24, 38
+DEATH_SIGNAL, DUMPABLE, PROCESS_NAME, SECCOMP, DROP_BOUNDING, NO_NEW_PRIVILEGES = 1, 4, 15, 22, 24, 38
 
 # How the guard's exit tells what became of the child; 128 + n is a signal.
 ENDED, FAILED, OUT_OF_CPU, OUT_OF_TIME, NO_WALLS = 0, 1, 2, 3, 4
@@ -59,7 +60,8 @@ LARGEST_ANSWER = 4 * 2**20
 LONGEST_TEXT = 300
 
 # Refused system calls, x86_64 and aarch64: other programs and processes, other namespaces, sockets, memory that no limit counts, other
-# processes' memory, the kernel's own doors. clone makes threads only; clone3 is said not to exist, so that libc falls back to clone.
+# processes' memory, the kernel's own doors. clone makes threads only; clone3 is said not to exist, so that libc falls back to clone; prctl
+# takes back no PR_SET_PDEATHSIG, by which the child ends with its guard.
 REFUSED = {
     "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281), "unshare": (272, 97), "setns": (308, 268),
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "chroot": (161, 51), "open_tree": (428, 428),
@@ -75,8 +77,8 @@ REFUSED = {
     "acct": (163, 89), "settimeofday": (164, 170), "clock_settime": (227, 112), "adjtimex": (159, 171), "personality": (135, 92),
     "syslog": (103, 116), "fanotify_init": (300, 262), "iopl": (172, None), "ioperm": (173, None), "modify_ldt": (154, None),
 }  # fmt: skip
-# The audit architecture, and the numbers of clone, clone3, capset and pivot_root.
-MACHINES = {"x86_64": (0, 0xC000003E, 56, 435, 126, 155), "aarch64": (1, 0xC00000B7, 220, 435, 91, 41)}
+# The audit architecture, and the numbers of clone, clone3, prctl, capset and pivot_root.
+MACHINES = {"x86_64": (0, 0xC000003E, 56, 435, 157, 126, 155), "aarch64": (1, 0xC00000B7, 220, 435, 167, 91, 41)}
 
 libc = ctypes.CDLL(None, use_errno=True)
 # Modules that load_torch imports; the grader that reads this file does not.
@@ -106,10 +108,64 @@ def mount(source: str | None, target: str, kind: str | None, flags: int, data: s
     )
 
 
+# The mother
+
+
+def mother(door: socket.socket) -> None:
+    """Import torch, then fork what is asked for, until the grader goes. A child is never waited for: its number stays its own."""
+    settings = json.loads(door.recv(2**20))
+    sys.path[:] = settings["path"]
+    os.umask(0o022)
+    load_torch()
+    if os.path.isdir("/proc/self/task") and len(os.listdir("/proc/self/task")) != 1:
+        raise RuntimeError("importing torch started a thread: a fork of this process could hang")
+    # The collector would touch, and so copy, every page that a child shares with this process.
+    gc.collect()
+    gc.freeze()
+    me = os.getpid()
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(door, 2**16, 2)
+        if not message:
+            return
+        if os.fork() == 0:
+            try:
+                door.close()
+                die_with(me)
+                asked = json.loads(message)
+                name = asked.pop("fork")
+                called("prctl", PROCESS_NAME, name.encode())
+                BORN[name](*descriptors, **settings | asked)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
+            finally:
+                os._exit(0)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def worker(connection: int, door: int, *, path: list[str], **rest: Any) -> None:
+    """Become one of the grader's workers: judges on this side of the wall."""
+    sys.path[:] = path
+    from crossentropy.grading.pool import work
+
+    work(connection, door)
+
+
+def load_torch() -> None:
+    """torch, on one thread and with no operation run, and what the first operation would look up in /proc."""
+    global torch, dispatch
+    import torch
+    import torch.utils._python_dispatch as dispatch
+
+    torch.set_num_threads(1)
+    torch.set_num_interop_threads(1)
+    torch.backends.cpu.get_cpu_capability()
+
+
 # The zygote
 
 
-def build_root(root: str, paths: list[str], links: list[list[str]]) -> None:
+def build_root(paths: list[str], links: list[list[str]]) -> None:
     """Move to a root that holds ``paths``, read-only at their own places, an empty /tmp and four devices, and nothing else."""
     user = NEW_USER if os.geteuid() else 0
     uid, gid = os.getuid(), os.getgid()
@@ -117,6 +173,8 @@ def build_root(root: str, paths: list[str], links: list[list[str]]) -> None:
     if user:
         write_maps("/proc", uid, uid, gid, gid)
     mount(None, "/", None, MOUNT_RECURSIVE | MOUNT_PRIVATE)
+    # Built over what nobody needs any more, in this process's own view: no folder is made, and none is left.
+    root = "/proc"
     mount("none", root, "tmpfs", MOUNT_NO_SUID | MOUNT_NO_DEVICES, "size=4m,mode=755")
     devices = ["/dev/null", "/dev/zero", "/dev/random", "/dev/urandom"]
     for path in [*paths, *devices]:
@@ -140,7 +198,7 @@ def build_root(root: str, paths: list[str], links: list[list[str]]) -> None:
             os.symlink(target, root + name)
     os.makedirs(root + "/tmp", mode=0o755, exist_ok=True)
     os.chdir(root)
-    called("syscall", machine()[5], b".", b".")
+    called("syscall", machine()[6], b".", b".")
     called("umount2", b".", DETACH)
     os.chdir("/")
     mount(None, "/", None, MOUNT_REMOUNT | MOUNT_BIND | MOUNT_READ_ONLY | MOUNT_NO_SUID | MOUNT_NO_DEVICES)
@@ -168,53 +226,36 @@ def write_maps(
         os.close(descriptor)
 
 
-def zygote(control: socket.socket, settings: dict[str, Any]) -> None:
-    """Import torch, build the walls, then fork a guard for each socket that comes, until the grader goes."""
-    sys.path[:] = settings["path"]
-    os.umask(0o022)
-    load_torch()
-    walls = settings["walls"]
-    proc = None
-    if walls:
-        if len(os.listdir("/proc/self/task")) != 1:
-            raise RuntimeError("importing torch started a thread: a fork of this process could hang")
-        proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY)
-    # The collector would touch, and so copy, every page that a child shares with this process.
-    gc.collect()
-    gc.freeze()
-    base = virtual_bytes()
-    if walls:
-        build_root(settings["root"], settings["paths"], settings["links"])
-    control.send(json.dumps({"ready": True}).encode())
+def zygote(descriptor: int, *, walls: bool, paths: list[str], links: list[list[str]], **rest: Any) -> None:
+    """Build the walls, then fork a guard for each socket that comes, until the grader goes."""
+    control = socket.socket(fileno=descriptor)
+    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY) if walls else None
+    base, me = virtual_bytes(), os.getpid()
+    try:
+        if walls:
+            build_root(paths, links)
+    except Exception as error:
+        control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
+        return
+    control.send(json.dumps({"pid": me}).encode())
     while True:
         message, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
         if not message:
             return
-        limits = json.loads(message)
-        limits["base"] = base
+        limits = {**json.loads(message), "base": base}
         pid = os.fork()
         if pid == 0:
-            control.close()
             code = NO_WALLS
             try:
-                code = guard(descriptors[0], limits, proc)
+                die_with(me)
+                code = guard(descriptors[0], limits, proc, control)
             finally:
                 os._exit(code)
         os.close(descriptors[0])
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        control.send(json.dumps({"end": code if code >= 0 else NO_WALLS}).encode())
-
-
-def load_torch() -> None:
-    """torch, on one thread and with no operation run, and what the first operation would look up in /proc."""
-    global torch, dispatch
-    import torch
-    import torch.utils._python_dispatch as dispatch
-
-    torch.set_num_threads(1)
-    torch.set_num_interop_threads(1)
-    torch.backends.cpu.get_cpu_capability()
+        with contextlib.suppress(BrokenPipeError):
+            control.send(json.dumps({"end": code if code >= 0 else NO_WALLS}).encode())
 
 
 def virtual_bytes() -> int:
@@ -228,7 +269,7 @@ def virtual_bytes() -> int:
 # The guard
 
 
-def guard(descriptor: int, limits: dict[str, Any], proc: int | None) -> int:
+def guard(descriptor: int, limits: dict[str, Any], proc: int | None, control: socket.socket) -> int:
     """Build the question's own walls, fork the child behind them, watch its clock; returns what became of it."""
     walls = proc is not None
     if walls:
@@ -247,7 +288,8 @@ def guard(descriptor: int, limits: dict[str, Any], proc: int | None) -> int:
         mount("none", "/tmp", "tmpfs", MOUNT_NO_SUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC, options)
     alive, held = os.pipe()
     standing, ready = os.pipe()
-    die_with_parent()
+    # Once more: another uid has taken it back.
+    die_with(os.getppid())
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     child = os.fork()
     if child == 0:
@@ -263,22 +305,24 @@ def guard(descriptor: int, limits: dict[str, Any], proc: int | None) -> int:
     os.close(descriptor)
     os.close(ready)
     os.close(alive)
-    return watch(child, limits, standing)
+    return watch(child, limits, standing, control)
 
 
-def watch(child: int, limits: dict[str, Any], standing: int) -> int:
-    """Wait for the child until its time is over, then end it and all that it started."""
+def watch(child: int, limits: dict[str, Any], standing: int, control: socket.socket) -> int:
+    """Wait for the child until its time is over, or nobody waits for it; then end it and all that it started."""
     if not os.read(standing, 1):
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return NO_WALLS
     end = time.monotonic() + limits["wall"]
     late = None
+    gone = select.poll()
+    gone.register(control, 0)
     while True:
         pid, status = os.waitpid(child, 0 if late else os.WNOHANG)
         if pid:
             break
-        if time.monotonic() > end:
+        if time.monotonic() > end or gone.poll(0):
             late = OUT_OF_TIME
         elif cpu_seconds(child) > limits["cpu"]:
             late = OUT_OF_CPU
@@ -302,9 +346,11 @@ def cpu_seconds(pid: int) -> float:
         return 0.0
 
 
-def die_with_parent() -> None:
-    if sys.platform == "linux":
-        called("prctl", DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
+def die_with(parent: int) -> None:
+    """End when the parent ends, also where it has ended already."""
+    called("prctl", DEATH_SIGNAL, int(signal.SIGKILL), 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(FAILED)
 
 
 # The child
@@ -312,6 +358,10 @@ def die_with_parent() -> None:
 
 def enclose(descriptor: int, limits: dict[str, Any], walls: bool, alive: int) -> None:
     """Give up everything that the student's code has no need of. The socket becomes file 3."""
+    die_with(os.getppid())
+    # From inside a process namespace nobody sees who the parent is.
+    if select.select([alive], [], [], 0)[0]:
+        raise RuntimeError("the guard has gone")
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     os.setsid()
     empty = os.open("/dev/null", os.O_RDWR)
@@ -340,17 +390,14 @@ def enclose(descriptor: int, limits: dict[str, Any], walls: bool, alive: int) ->
             if libc.prctl(DROP_BOUNDING, capability, 0, 0, 0) != 0:
                 break
         header = struct.pack("Ii", 0x20080522, 0)
-        called("syscall", machine()[4], header, bytes(24))
+        called("syscall", machine()[5], header, bytes(24))
         called("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
         filter_calls()
-    die_with_parent()
-    if select.select([alive], [], [], 0)[0]:
-        raise RuntimeError("the guard has gone")
 
 
 def filter_calls() -> None:
     """From here on, the kernel refuses what stands in REFUSED."""
-    column, audit, clone, clone3, _, _ = machine()
+    column, audit, clone, clone3, prctl, _, _ = machine()
     refuse, absent, allow, kill = 0x50000 | 1, 0x50000 | 38, 0x7FFF0000, 0x80000000
     load, equal, at_least, has, leave = 0x20, 0x15, 0x35, 0x45, 0x06
     numbers = sorted(number for pair in REFUSED.values() if (number := pair[column]) is not None)
@@ -361,6 +408,11 @@ def filter_calls() -> None:
         program += [(equal, 0, 1, number), (leave, 0, 0, refuse)]
     program += [(equal, 0, 1, clone3), (leave, 0, 0, absent)]
     program += [
+        (equal, 0, 4, prctl),
+        (load, 0, 0, 16),
+        (equal, 0, 1, DEATH_SIGNAL),
+        (leave, 0, 0, refuse),
+        (leave, 0, 0, allow),
         (equal, 0, 3, clone),
         (load, 0, 0, 16),
         (has, 1, 0, CLONE_THREAD),
@@ -559,17 +611,14 @@ def frame_writer(descriptor: int) -> Callable[[dict[str, Any], list[bytes]], Non
     return send
 
 
+BORN: dict[str, Callable[..., None]] = {"worker": worker, "zygote": zygote}
+
+
 def main() -> None:
-    """``zygote.py N`` serves the control socket N."""
+    """``zygote.py N PID``: a mother, asked through the socket N by the process PID."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with_parent()
-    control = socket.socket(fileno=int(sys.argv[1]))
-    control.set_inheritable(False)
-    try:
-        zygote(control, json.loads(control.recv(2**20)))
-    except Exception as error:
-        control.send(json.dumps({"ready": False, "error": f"{type(error).__name__}: {error}"}).encode())
-        raise SystemExit(1) from error
+    die_with(int(sys.argv[2]))
+    mother(socket.socket(fileno=int(sys.argv[1])))
 
 
 if __name__ == "__main__":
