@@ -50,7 +50,8 @@ def test_each_link_opens_the_lab_in_its_state(page, visitor, origins):
         if fragment is not fragments[0]:
             site.evaluate("fragment => { location.hash = fragment }", fragment)
         root.wait_for()
-        site.wait_for_function("1")
+        # A link to a trained network has it trained first.
+        root.locator('[aria-busy="true"]').wait_for(state="detached")
         assert {name: shown(root, name) for name in wanted} == wanted, fragment
         # A score is the game's; after steps the controls show where the logits have come to.
         moving = {"draw", "guess", "score", *(["logits"] if "steps" in wanted else [])}

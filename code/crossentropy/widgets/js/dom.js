@@ -63,6 +63,13 @@ export function chance(p, over = ">") {
   return p < 1 && p >= 0.9995 ? `${over} 0.999` : show(p);
 }
 
+/** A round number, on an axis. @param {number} x */
+export function round(x) {
+  const [digits, power] = Math.abs(x).toExponential().split("e");
+  const size = Math.abs(x) < 1e5 ? String(Math.abs(x)) : `${digits === "1" ? "" : `${digits} × `}10${superscript(Number(power))}`;
+  return x < 0 ? `−${size}` : size;
+}
+
 /** Digits above the line, for powers of ten. @param {number} n */
 export function superscript(n) {
   return String(n).replace(/[-0-9]/g, (c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)]));

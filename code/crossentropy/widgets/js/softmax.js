@@ -1,6 +1,6 @@
 // @ts-check
 /** SoftmaxLab: hold the logits, and see what moves and what does not. Chapter "softmax". */
-import { chance, h, percent, python, show, subscript, tell } from "./dom.js";
+import { chance, h, percent, python, round, show, subscript, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { logSoftmax, logsumexp, softmax } from "./maths.js";
 
@@ -92,7 +92,7 @@ const LAB = {
       line.replaceChildren(
         ...Array.from({ length: count }, (_, k) => lane(k)),
         normaliser,
-        h("div", { class: "ce-axis" }, ...ticks),
+        h("div", { class: "ce-axis ce-ends" }, ...ticks),
       );
     };
 
@@ -142,9 +142,9 @@ const LAB = {
       const end = /** @type {number} */ (results["log-sum-exp"]);
       const standing = scores(state);
       const farthest = Math.max(Math.abs(end), ...standing.map(Math.abs));
-      const reach = REACH.find((far) => far >= farthest) ?? 2 ** Math.ceil(Math.log2(farthest));
+      const reach = REACH.find((far) => far >= farthest) ?? 10 ** Math.ceil(Math.log10(farthest));
       const onLine = (/** @type {number} */ x) => percent((x / reach + 1) / 2);
-      ticks.forEach((tick, j) => tell(tick, String(TICKS[j] * reach).replace("-", "−")));
+      ticks.forEach((tick, j) => tell(tick, round(TICKS[j] * reach)));
       normaliser.style.left = onLine(end);
       standing.forEach((score, k) => {
         bars[k].style.width = percent(probability[k]);
