@@ -7,24 +7,50 @@ from pathlib import Path
 import pytest
 
 import crossentropy.softmax
-from cases.hostile import FORBIDDEN, HONEST, RIGHT
+from cases.hostile import FORBIDDEN, HONEST, RIGHT, UNREAD
 from crossentropy.exercises import load, names
 from crossentropy.grading import notebook
 from crossentropy.grading.grade import _free
-from crossentropy.grading.rules import broken_rule, copied
+from crossentropy.grading.rules import broken_rule, copied, keys, renamed
 
 BAN = ["softmax", "log_softmax", "logsumexp", "cross_entropy", "sigmoid"]
-RUNS_ONLY = {"attention"}
+RUNS_ONLY = {"attention", "type-of-type"}
 
 
 @pytest.mark.parametrize("name", sorted(set(FORBIDDEN) - RUNS_ONLY))
 def test_every_road_to_the_forbidden_answer_is_seen_in_the_source(name):
-    assert broken_rule(ast.parse(FORBIDDEN[name]), BAN)
+    assert broken_rule(renamed(ast.parse(FORBIDDEN[name]), BAN), BAN)
 
 
 @pytest.mark.parametrize("name", HONEST)
 def test_an_honest_source_passes(name):
-    assert broken_rule(ast.parse(notebook.without_magics(HONEST[name])), BAN) is None
+    text = notebook.without_magics(HONEST[name].removeprefix("\ufeff"))
+    assert broken_rule(renamed(ast.parse(text), BAN), BAN) is None
+
+
+def ask(sandbox, source, forbid):
+    """The reply to a source that nobody has read before."""
+    cells = [("setup", "import torch"), ("cell", source)]
+    return sandbox.ask(cells, "softmax", load("softmax").calls(), forbidden=keys(forbid)).reply
+
+
+@pytest.mark.parametrize("name", UNREAD)
+def test_what_gets_past_the_reading_is_seen_as_it_runs(name, sandbox):
+    reply = ask(sandbox, UNREAD[name], BAN)
+    if reply.used:
+        assert reply.outcomes == []
+    # A door that is no longer there gives no answer either.
+    assert all(outcome.value is None for outcome in reply.outcomes)
+    assert reply.ended
+    # The same without a ban is an answer: the road leads somewhere.
+    assert ask(sandbox, UNREAD[name], []).outcomes[0].value is not None
+
+
+def test_a_name_of_the_student_s_own_makes_no_other_s_reachable(sandbox):
+    source = "class A:\n    def softmax(self): return 0\ndef softmax(logits): return torch.softmax(logits, -1)\n"
+    text = ast.unparse(renamed(ast.parse(source), BAN))
+    assert "torch.softmax" not in text
+    assert all(outcome.problem.text.startswith("AttributeError") for outcome in ask(sandbox, text, BAN).outcomes)
 
 
 def test_where_nothing_is_forbidden_everything_passes():
@@ -36,20 +62,35 @@ def test_where_nothing_is_forbidden_everything_passes():
     [
         ("import torch.nn.functional as F\nF.softmax(x)", "uses F.softmax, which this question forbids"),
         ("getattr(x, name)", "getattr with a computed name"),
-        ("import scipy", "imports scipy, which holds the answer"),
-        ("import os", "imports os, which this question does not allow"),
-        ("import sympy", "imports sympy, which this question does not allow"),
+        ("import scipy\nscipy.special", "imports scipy, which holds the answer"),
+        ("import os\nos.getcwd()", "imports os, which this question does not allow"),
+        ("import sympy\nsympy.exp", "imports sympy, which this question does not allow"),
         ("torch.os.getcwd()", "uses torch.os, which hides what is used"),
         ("torch.load('x')", "uses torch.load"),
         ("__builtins__", "uses __builtins__"),
         ("torch.logaddexp(x, y)", "which this question forbids"),
+        ("import sys\nsys.getrefcount", "uses more of sys than this question allows"),
+        ("import warnings as w\nw.showwarning", "uses more of w than this question allows"),
+        ("from sys import modules\nmodules", "imports modules from sys, which this question does not allow"),
+        ("from os import getcwd as cost", "imports os, which this question does not allow"),
+        ("from crossentropy.softmax import softmax", "imports crossentropy, which holds the answer"),
+        ("import torch.utils.data\ntorch.utils.data.dataset", "uses torch.utils, which hides"),
+        ("import torch.jit\ntorch.jit", "imports torch.jit, which"),
+        ("torch.cuda.random", "uses torch.cuda, which hides"),
+        ("x.eval('1')", "uses x.eval"),
+        ("torch.compile(f)", "uses torch.compile"),
+        ("wraps = functools.wraps\nwraps(torch)", "uses functools.wraps"),
+        ("from functools import wraps as w", "imports wraps"),
+        ("from typing import *", "imports everything from typing"),
+        ("class A:\n    def __subclasshook__(cls): pass", "defines __subclasshook__"),
+        ("[*map(type, x)]", "makes a class by type"),
     ],
 )
 def test_the_reason_names_what_was_used(source, said):
     assert said in broken_rule(ast.parse(source), BAN)
 
 
-def renamed(source):
+def under_other_names(source):
     """The same source with other names, and without its docstring."""
 
     class Rename(ast.NodeTransformer):
@@ -72,7 +113,7 @@ def renamed(source):
 def test_copied_source_of_the_package_is_recognised_under_other_names():
     source = inspect.getsource(crossentropy.softmax._split)
     assert copied(ast.parse(source)) == "is copied from crossentropy.softmax._split"
-    assert copied(renamed(source)) == "is copied from crossentropy.softmax._split"
+    assert copied(under_other_names(source)) == "is copied from crossentropy.softmax._split"
     assert copied(ast.parse(Path(crossentropy.softmax.__file__).read_text())).startswith("is copied from crossentropy.")
     assert copied(ast.parse(RIGHT)) is None
 

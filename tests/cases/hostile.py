@@ -63,6 +63,48 @@ FORBIDDEN = {
     "gradient-of-logsumexp": body("x = logits.detach().requires_grad_()\nreturn torch.autograd.grad(torch.logsumexp(x, -1).sum(), x)[0]"),
     "decorator": "@exec\ndef softmax(logits): pass\n",
     "relative-import": "from . import answers\n" + RIGHT,
+    "update-wrapper": "import functools\ndef f(): pass\nfunctools.update_wrapper(f, torch, assigned=(), updated=('__dict__',))\n" + RIGHT,
+    "wraps-on-an-object": "import functools, dataclasses\n@dataclasses.dataclass\nclass A:\n    softmax: object = None\na = functools.wraps(torch)(A())\nsoftmax = lambda logits: dataclasses.astuple(a)[0](logits, -1)\n",
+    "wraps-as-an-outer-decorator": "import functools\nclass A: pass\n@functools.wraps(torch)\n@lambda f: A()\ndef f(): pass\n" + RIGHT,
+    "wraps-with-names": "from functools import wraps\n@wraps(torch, assigned=('soft' + 'max',))\ndef f(): pass\n" + RIGHT,
+    "match-by-position": (
+        "class Meta(type):\n    def __instancecheck__(cls, thing): return True\nclass A(metaclass=Meta):\n    __match_args__ = ('soft' + 'max',)\n"
+        + body("match torch:\n    case A(f):\n        return f(logits, -1)")
+    ),
+    "match-a-named-tuple": "import collections\nA = collections.namedtuple('A', ['soft' + 'max'])\n" + body("match torch:\n    case A(f):\n        return f(logits, -1)"),
+    "dataclass-of-type": "import dataclasses\n" + body("A = dataclasses.dataclass(type('A', (torch.Tensor,), {'__annotations__': {'soft' + 'max': object}}))\nreturn dataclasses.fields(A)[0].default(logits, -1)"),
+    "type-of-type": body("A = type(int)('A', (torch.Tensor,), {})\nreturn logits"),
+    "decorated-methods": "import numpy\n" + body("found = []\nnumpy.testing.decorate_methods(torch.nn.functional, found.append)\nreturn [f for f in found if f.__name__ == 'soft' + 'max'][0](logits, -1)"),
+    "method-resolution-order": body("return logits"  ) + "torch.Tensor.mro()\n",
+    "behind-a-method-s-name": body("return torch.cuda.traceback.sys.modules['torch'].exp(logits)"),
+    "annotations-of-data": "import torch.utils.data as d\ndef keep(f): torch.kept = f\n@d.argument_validation\ndef f(x: 'keep(torch.soft' 'max)'): pass\n" + RIGHT,
+    "class-changed": "class A: pass\na = A()\na.__class__ = dict\n" + RIGHT,
+    "own-tensors": (
+        "class Mine(torch.Tensor):\n    @classmethod\n    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):\n        return args[0]\n" + RIGHT
+    ),
+}  # fmt: skip
+
+# The same, as it would run if a source got past the reading: what the watch in the child must see by itself.
+POP = "torch._C._pop_torch_dispatch_stack"
+UNREAD = {
+    "taken-off": f"mode = {POP}(None)\n" + body("return torch.softmax(logits, -1)"),
+    "taken-off-and-put-on-again": body(f"mode = {POP}(None)\ntry: return torch.softmax(logits, -1)\nfinally: torch._C._push_on_torch_dispatch_stack(mode)"),
+    "by-the-helpers-of-torch": "from torch.utils._python_dispatch import _disable_current_modes\n" + body("with _disable_current_modes(): return torch.softmax(logits, -1)"),
+    "below-the-watch": body("with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.Python)): return torch.softmax(logits, -1)"),
+    "without-dispatch": body("with torch._C._DisableTorchDispatch(): return torch.softmax(logits, -1)"),
+    "caught": body("try: return torch.softmax(logits, -1)\nexcept BaseException: return logits"),
+    "class-of-tensors": (
+        "inner = [0]\nclass Mine(torch.Tensor):\n    @classmethod\n    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):\n        return torch.softmax(inner[0], -1)\n"
+        + body("inner[0] = logits.detach()\nreturn torch.neg(logits.as_subclass(Mine))")
+    ),
+    "operation-of-python": (
+        "from torch.library import Library\nlib = Library('mine', 'DEF')\nlib.define('go(Tensor x) -> Tensor')\n"
+        "lib.impl('go', lambda x: torch.softmax(x, -1), 'CPU')\n" + body("return torch.ops.mine.go(logits)")
+    ),
+    "another-mode": (
+        "from torch.utils._python_dispatch import TorchDispatchMode\nclass Mode(TorchDispatchMode):\n    def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n        return func(*args, **(kwargs or {}))\n"
+        + body("with Mode(): return torch.softmax(logits, -1)")
+    ),
 }  # fmt: skip
 
 # Wrong, and busy with something else: for the cell that forbids nothing, so that all of it runs.
@@ -187,6 +229,42 @@ HONEST = {
         "zero = 0 * torch.nn.functional.one_hot(torch.tensor(0), 1).sum()\ngrown = (logits - logits.amax(-1, keepdim=True)).exp() + zero\nreturn grown / grown.sum(-1, keepdim=True)"
     )
     + "close = torch.testing.assert_close\nprint(torch.__version__)\n",
+    "imports-of-a-template": (
+        "import os, sys, copy, operator, warnings, threading\nimport numpy.typing\nimport torch.utils.data\nfrom os import path\nfrom math import *\nfrom crossentropy.exercises import check\n"
+        + RIGHT
+        + "check('softmax', softmax)\nassert exp(0) == 1\n"
+    ),
+    "imports-that-are-not-there": "import matplotlib.pyplot as plt\nimport pandas as pd\nfrom IPython.display import display\n"
+    + RIGHT
+    + "plt.plot([1])\n",
+    "modules-open-in-part": (
+        "import sys, warnings, copy, operator\nimport torch.utils.data\nfrom numpy.typing import NDArray\nfrom copy import deepcopy\nwarnings.filterwarnings('ignore')\ntiny = sys.float_info.min\n"
+        "data = torch.utils.data.TensorDataset(torch.zeros(2))\n"
+        + RIGHT
+        + "assert operator.mul(2, copy.deepcopy(3)) == deepcopy(6)\n"
+    ),
+    "own-names": (
+        "import dataclasses\n@dataclasses.dataclass\nclass Row:\n    entropy: float\n    sigmoid: float = 0.0\nrow = Row(entropy=1.0)\nassert row.entropy + row.sigmoid == 1\n"
+        "class Maths(torch.nn.Module):\n    _shift = True\n    keep = not not _shift\n    def __init__(self, dim):\n        super().__init__()\n        self._dim = dim\n        self.__far = 0\n"
+        "    @property\n    def _axis(self): return self._dim\n    @_axis.setter\n    def _axis(self, value): self._dim = value + self.__far\n"
+        "    def softmax(self, x):\n        if self._shift and self.keep:\n            x = x - x.amax(self._axis, keepdim=True)\n        return x.exp() / x.exp().sum(self._dim, keepdim=True)\n    def forward(self, x): return self.softmax(x)\n"
+        "model = Maths(-1)\nmodel._axis = -1\nmodel.eval()\n" + body("return model(logits)")
+    ),
+    "reading-about-itself": (
+        "import re\n__author__ = 'Ann'\nassert re.compile('a').match('a')\ndevice = 'mps' if torch.backends.mps.is_available() else 'cuda' if torch.cuda.is_available() else 'cpu'\n"
+        + RIGHT
+        + "assert softmax.__annotations__ == {} and softmax.__class__.__name__ == 'function'\nsoftmax(torch.zeros(3)).cpu()\nassert isinstance(type(3), type)\n"
+    ),
+    "decorated": "import functools\nfrom functools import wraps\ndef told(f):\n    @wraps(f)\n    def g(*a): return f(*a)\n    return g\ndef again(f):\n    @functools.wraps(f)\n    def g(*a): return f(*a)\n    return g\n@told\n@again\n"
+    + RIGHT.lstrip(),
+    "later-annotations": "\ufefffrom __future__ import annotations\ndef softmax(logits: Missing) -> Missing:\n"
+    + RIGHT.split("\n", 2)[2],
+    "magics-that-are-kept": "t = %timeit -o 1 + 1\nfiles = !ls\n" + RIGHT,
+    "layers": (
+        "net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU())\nnet(torch.zeros(3)).sum().backward()\ntorch.optim.SGD(net.parameters(), lr=0.1).step()\n"
+        "class Exp(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x): return x.exp()\n    @staticmethod\n    def backward(ctx, g): return g\n"
+        + RIGHT
+    ),
     "rows": body(
         "grown = torch.stack([(row - row.max()).exp() / (row - row.max()).exp().sum() for row in logits.reshape(-1, logits.shape[-1])])\nreturn grown.reshape(logits.shape)"
     ),

@@ -18,6 +18,7 @@ Array = npt.NDArray[np.float64]
 NEARNESS = 0.01
 # A number typed in by hand has few digits.
 TYPED = 5e-3
+COARSEST = torch.finfo(torch.float32).eps
 # These have no gradient by themselves: that it does not flow is no second mistake.
 SLOPELESS = {"accuracy-for-loss", "argmax-for-softmax"}
 PROPERTIES = {
@@ -76,8 +77,13 @@ def scale(call: Call) -> float:
     return max((float(value.max()) for value in floats if value.numel()), default=0.0)
 
 
-def close(got: Array, expected: Array, call: Call, size: float, epsilon: float = 2.0**-52) -> bool:
-    """Equal within what a dtype of this ``epsilon`` allows for inputs of this ``size``, and of the same shape."""
+def epsilon(value: Tensor) -> float:
+    """The rounding that an answer's dtype excuses: no more than float32's, or half precision would excuse any number."""
+    return min(torch.finfo(value.dtype).eps, COARSEST)
+
+
+def close(got: Array, expected: Array, call: Call, size: float, eps: float = 2.0**-52) -> bool:
+    """Equal within what a dtype of this ``eps`` allows for inputs of this ``size``, and of the same shape."""
     if got.shape != expected.shape:
         return False
     finite = np.isfinite(expected)
@@ -85,10 +91,10 @@ def close(got: Array, expected: Array, call: Call, size: float, epsilon: float =
         if not np.array_equal(got[~finite], expected[~finite]):
             return False
         got, expected = got[finite], expected[finite]
-    allowed = max(call.tolerance, 64 * epsilon) * np.maximum(np.abs(expected), 1.0)
+    allowed = max(call.tolerance, 64 * eps) * np.maximum(np.abs(expected), 1.0)
     # A call with a tolerance of its own is about digits that rounding does not touch.
     if call.tolerance >= 1e-12:
-        allowed = allowed + 4 * epsilon * size
+        allowed = allowed + 4 * eps * size
     # A comparison with nan is false.
     return bool((np.abs(got - expected) <= allowed).all())
 
@@ -109,7 +115,7 @@ class _Case:
         self.right = (
             self.value is not None
             and self.came is not None
-            and close(self.came, self.due, call, self.size, torch.finfo(self.value.dtype).eps)
+            and close(self.came, self.due, call, self.size, epsilon(self.value))
         )
         self.shaped = self.value is not None and self.value.shape == self.expected.shape
         self.zeros = any(
@@ -222,7 +228,7 @@ def _holds(name: str, case: _Case) -> bool | None:
         return _flows(case) if call.wants_gradient and case.right else None
     if not case.shaped or bool(value.isnan().any()):
         return None
-    tolerance = max(call.tolerance, 64 * torch.finfo(value.dtype).eps) * max(1.0, scale(call))
+    tolerance = max(call.tolerance, 64 * epsilon(value)) * max(1.0, scale(call))
     bounds = {
         "non-negative": (0.0, math.inf),
         "non-positive": (-math.inf, 0.0),

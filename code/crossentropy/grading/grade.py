@@ -2,6 +2,7 @@
 
 import ast
 import builtins
+import copy
 import hashlib
 import symtable
 import warnings
@@ -13,8 +14,8 @@ from crossentropy.exercises import Outcome, Problem
 from crossentropy.exercises.judging import PROBLEMS
 from crossentropy.grading import notebook, wire
 from crossentropy.grading.assignment import Assignment, Question
-from crossentropy.grading.rules import broken_rule, keys
-from crossentropy.grading.sandbox import Limits, Lost, Run, Sandbox
+from crossentropy.grading.rules import broken_rule, keys, renamed
+from crossentropy.grading.sandbox import Limits, Lost, NoWalls, Run, Sandbox
 
 STATUS = (
     "correct",
@@ -29,6 +30,8 @@ STATUS = (
     "unreadable",
 )
 LONGEST_SOURCE = 200_000
+# Bits.
+LONGEST_DECIMAL = 4_000
 TRIES = 2
 
 Entry = dict[str, Any]
@@ -95,7 +98,7 @@ def grade(
         notes.append("The cells stand in another order than in the assignment; they were graded in the assignment's.")
     parsed = {name: _parsed(source) for name, source in sources.items() if source is not None}
     entries = {
-        question.grade_id: _entry(question, sources, parsed, assignment, sandbox, limits)
+        question.grade_id: _kept(question, sources, parsed, assignment, sandbox, limits)
         for question in assignment.questions
     }
     stubs = {question.grade_id: question.stub for question in assignment.questions}
@@ -136,6 +139,7 @@ def _parsed(source: str) -> _Parsed | str:
     if len(source) > LONGEST_SOURCE:
         return f"The cell is longer than {LONGEST_SOURCE} characters."
     problem = ""
+    source = source.removeprefix("\ufeff")
     for text in (source, notebook.without_magics(source)):
         try:
             with warnings.catch_warnings():
@@ -147,6 +151,19 @@ def _parsed(source: str) -> _Parsed | str:
         except (ValueError, RecursionError, MemoryError):
             problem = problem or "The cell is no Python that can be read."
     return problem
+
+
+def _kept(question: Question, *rest: Any) -> Entry:
+    """An entry whatever happens: an error of ours costs this question, and neither the others nor the run."""
+    try:
+        return _entry(question, *rest)
+    except NoWalls:
+        raise
+    except Exception as error:
+        text = wire.clean(f"{type(error).__name__}: {error}")
+        return entry(
+            question, 0, "error", f"The grader itself failed on this answer ({text}). Please look at it by hand."
+        )
 
 
 def _entry(
@@ -167,10 +184,14 @@ def _entry(
         return entry(question, 0, "error", mine)
     try:
         used = _used(question.grade_id, mine, parsed, assignment)
-        for tree in (used, mine.tree):
-            if problem := broken_rule(tree, question.marks.forbid):
-                return entry(question, 0, "forbidden", f"The answer {wire.clean(problem)}.")
-        cells = [*assignment.setup, ("used", ast.unparse(used)), (question.grade_id, mine.text)]
+        both = ast.Module([*used.body, *mine.tree.body], [])
+        mended = renamed(both, question.marks.forbid)
+        if problem := broken_rule(mended, question.marks.forbid):
+            return entry(question, 0, "forbidden", f"The answer {wire.clean(problem)}.")
+        first, text = _text(mended.body[: len(used.body)]), mine.text
+        if mended is not both:
+            text = _text(mended.body[len(used.body) :])
+        cells = [*assignment.setup, ("used", first), (question.grade_id, text)]
     except RecursionError:
         return entry(question, 0, "error", "The cell is nested too deeply to be read.")
     limits = limits or Limits()
@@ -194,8 +215,8 @@ def _judged(question: Question, assignment: Assignment, run: Run, setup: set[str
     reply = run.reply
     trouble = [f"{problem}" for name, problem in reply.trouble if name not in setup]
     if reply.used:
-        names = ", ".join(wire.clean(name.removeprefix("aten::")) for name in reply.used)
-        return entry(question, 0, "forbidden", f"The answer used {names} of torch, which this question forbids.")
+        names = ", ".join(name.removeprefix("aten::") for name in reply.used)
+        return entry(question, 0, "forbidden", f"The answer used {names}, which this question forbids.")
     if run.ending == "broken":
         return entry(question, 0, "error", f"The answer sent back something else than plain data: {run.reason}.")
     outcomes = list(reply.outcomes)
@@ -206,6 +227,9 @@ def _judged(question: Question, assignment: Assignment, run: Run, setup: set[str
         "failed": "its process ended before it had answered",
     }.get(run.ending, f"its process was ended by {run.ending}")
     late = run.ending in {"cpu", "time"}
+    if question.marks.forbid and reply.loaded and reply.found and not reply.ended and not late:
+        # Without its last word nobody knows whether the watch stood to the end. One that is late was stopped by us.
+        return entry(question, 0, "crashed", f"There is no whole answer: {ended}.")
     if not outcomes:
         if reply.loaded and not reply.found:
             message = f"The cell defines no function {question.function}."
@@ -257,25 +281,39 @@ def _used(grade_id: str, mine: _Parsed, parsed: Mapping[str, _Parsed | str], ass
             if index not in taken and names & waiting:
                 taken.add(index)
                 part = ast.Module([statement], [])
-                found |= _free(ast.unparse(part), part)
+                found |= _free(_text([statement]), part)
         waiting = found - known
     return ast.Module([statement for index, (statement, _) in enumerate(elsewhere) if index in taken], [])
+
+
+class _InHex(ast.NodeTransformer):
+    """Numbers so long that Python refuses to write them in decimals, in hexadecimals."""
+
+    def visit_Constant(self, node: ast.Constant) -> ast.AST:
+        if type(node.value) is int and node.value.bit_length() > LONGEST_DECIMAL:
+            return ast.Name(hex(node.value), ast.Load())
+        return node
+
+
+def _text(body: list[ast.stmt]) -> str:
+    """Statements as a source."""
+    return ast.unparse(_InHex().visit(copy.deepcopy(ast.Module(body, []))))
 
 
 def _bound(tree: ast.Module) -> set[str]:
     """The names that a source binds at its top level."""
     made: set[str] = set()
-    for statement in tree.body:
-        if isinstance(statement, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
-            made.add(statement.name)
-        elif isinstance(statement, ast.Import | ast.ImportFrom):
-            made |= {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
-        else:
-            made |= {
-                node.id
-                for node in ast.walk(statement)
-                if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
-            }
+    waiting: list[ast.AST] = [*tree.body]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.AsyncFunctionDef):
+            made.add(node.name)
+            continue
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            made |= {(alias.asname or alias.name).split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            made.add(node.id)
+        waiting += ast.iter_child_nodes(node)
     return made
 
 

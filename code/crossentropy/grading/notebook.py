@@ -124,12 +124,12 @@ def normal(source: str) -> str:
 
 
 def without_magics(source: str) -> str:
-    """IPython's own lines (%time, !ls, name?) left out, for the parser of Python."""
-    lines = source.splitlines()
+    """IPython's own lines (%time, !ls, name?, t = %timeit, files = !ls) left out, for the parser of Python."""
     kept = []
-    for line in lines:
+    for line in source.splitlines():
         bare = line.strip()
         special = bare.startswith(("%", "!", "?")) or bool(re.fullmatch(r"[\w.]+\?{1,2}", bare))
+        line = re.sub(r"^(\s*[\w, ]+=)\s*[%!].*", r"\1 None", line)
         kept.append(line[: len(line) - len(line.lstrip())] + "pass" if special else line)
     return "\n".join(kept)
 

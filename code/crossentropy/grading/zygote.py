@@ -58,6 +58,9 @@ FILE_BYTES = 64 * 2**20
 OPEN_FILES, PROCESSES = 128, 64
 LARGEST_ANSWER = 4 * 2**20
 LONGEST_TEXT = 300
+# What an answer used that is no operation's name.
+OWN_CLASS, WAY_AROUND = "a class of tensors of its own", "a way around the watch"
+CHECK = ("crossentropy.exercises", "check")
 
 # Refused system calls, x86_64 and aarch64: other programs and processes, other namespaces, sockets, memory that no limit counts, other
 # processes' memory, the kernel's own doors. clone makes threads only; clone3 is said not to exist, so that libc falls back to clone; prctl
@@ -446,29 +449,52 @@ def answer(descriptor: int) -> None:
     sys.setrecursionlimit(1000)
     os.chdir("/tmp" if os.access("/tmp", os.W_OK) else "/")
     used: set[str] = set()
-    watcher = watching(frozenset(question["forbidden"]), used)
     # The reply's own means, before anybody can exchange them.
     send, encode, fail = frame_writer(descriptor), plain, text_of
+    standing = watching(frozenset(question["forbidden"]), used)
 
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
-    with watcher:
-        trouble = []
-        for cell in question["cells"]:
-            problem = execute(cell["source"], cell["name"], main.__dict__)
-            if problem:
-                trouble.append([cell["name"], problem])
-        function = main.__dict__.get(question["function"])
-        send({"kind": "loaded", "trouble": trouble[:8], "found": callable(function)}, [])
-        if callable(function):
-            for call in question["calls"]:
-                arguments = {name: decoded(entry, blob) for name, entry in call["arguments"].items()}
-                send(*outcome(function, arguments, call["gradient"], encode, fail))
+    trouble = []
+    for cell in question["cells"]:
+        problem = execute(cell["source"], cell["name"], main.__dict__)
+        if problem:
+            trouble.append([cell["name"], problem])
+    function = main.__dict__.get(question["function"])
+    send({"kind": "loaded", "trouble": trouble[:8], "found": callable(function)}, [])
+    if callable(function):
+        for call in question["calls"]:
+            arguments = {name: decoded(entry, blob) for name, entry in call["arguments"].items()}
+            frame = outcome(function, arguments, call["gradient"], encode, fail)
+            # What was forbidden gives no answer, and neither does what nobody watched.
+            if used or not standing():
+                break
+            send(*frame)
+    standing()
     send({"kind": "end", "used": sorted(used)[:16]}, [])
 
 
-def watching(forbidden: frozenset[str], used: set[str]) -> Any:
-    """A mode that sees every operation torch runs, by whatever name it was reached, and refuses the forbidden ones."""
+# What takes a watch off torch's operations, or runs them past it.
+DOORS = (
+    "_pop_torch_dispatch_stack", "_push_on_torch_dispatch_stack", "_set_dispatch_mode", "_unset_dispatch_mode", "_DisableTorchDispatch",
+    "_DisablePythonDispatcher", "ExcludeDispatchKeyGuard", "_ExcludeDispatchKeyGuard", "_IncludeDispatchKeyGuard", "_ForceDispatchKeyGuard",
+    "_SetExcludeDispatchKeyGuard", "_PreserveDispatchKeyGuard", "_AutoDispatchBelowAutograd", "_AutoDispatchBelowADInplaceOrView",
+    "_dispatch_call_boxed", "_dispatch_tls_set_dispatch_key_excluded", "_dispatch_tls_set_dispatch_key_included",
+)  # fmt: skip
+
+
+def watching(forbidden: frozenset[str], used: set[str]) -> Callable[[], bool]:
+    """From here on every operation torch runs is seen, by whatever name it was reached, and the forbidden ones are refused.
+
+    Returns a function that says whether they are still seen, and notes in ``used`` if they are not.
+    """
+    seen = [0]
+    known: set[type] = {torch.Tensor, torch.nn.Parameter}
+    home = os.path.dirname(torch.__file__) + os.sep
+
+    def refuse(what: str, told: str) -> None:
+        used.add(what)
+        raise Forbidden(f"{told} may not be used in this question")
 
     class Watching(dispatch.TorchDispatchMode):  # type: ignore[misc]
         @classmethod
@@ -477,26 +503,91 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Any:
             return False
 
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            name = func._schema.name
-            if any(key in name.replace("_", "") for key in forbidden):
-                used.add(name)
-                raise Forbidden(f"{name.removeprefix('aten::')} may not be used in this question")
+            seen[0] += 1
+            if forbidden:
+                name = func._schema.name
+                if any(key in name.replace("_", "") for key in forbidden):
+                    refuse(name, name.removeprefix("aten::"))
+                # What such a class does inside an operation, and what an operation of Python does, is out of sight.
+                if not known.issuperset(types):
+                    refuse(OWN_CLASS, OWN_CLASS)
+                if not name.startswith(("aten::", "prim::", "prims::")):
+                    refuse(name, name)
             return func(*args, **(kwargs or {}))
 
-    return Watching()
+    def of_their_own(cls: type, /, **_: Any) -> None:
+        # torch makes such classes as well, when an optimiser steps for the first time.
+        if not sys._getframe(1).f_code.co_filename.startswith(home):
+            refuse(OWN_CLASS, OWN_CLASS)
+        known.add(cls)
+
+    watcher = Watching()
+    watcher.__enter__()
+    if not forbidden:
+        return lambda: True
+    torch.Tensor.__init_subclass__ = classmethod(of_their_own)
+    probe, negative = torch.zeros(()), torch.Tensor.neg
+    count, at = torch._C._len_torch_dispatch_stack, torch._C._get_dispatch_stack_at
+    for module in (torch._C, dispatch):
+        for name in DOORS:
+            module.__dict__.pop(name, None)
+
+    def standing() -> bool:
+        before = seen[0]
+        try:
+            negative(probe)
+            whole = seen[0] == before + 1 and count() > 0 and at(0) is watcher
+        except BaseException:
+            whole = False
+        if not whole:
+            used.add(WAY_AROUND)
+        return whole
+
+    return standing
 
 
 def execute(source: str, name: str, space: dict[str, Any]) -> str | None:
-    """Run a cell statement by statement: what stands above an error keeps its place, as in a notebook."""
+    """Run a cell statement by statement: what stands above an error keeps its place, as in a notebook.
+
+    An import of what is not here is no error until the name is used: many cells begin with a plotting library that the answer does without.
+    """
+    import __future__
+
     import ast
 
+    flags = 0
     try:
-        body = ast.parse(source, name).body
-        for statement in body:
-            exec(compile(ast.Module([statement], []), name, "exec"), space)
+        for statement in ast.parse(source, name).body:
+            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
+            code = compile(ast.Module([statement], []), name, "exec", flags, dont_inherit=True)
+            try:
+                exec(code, space)
+            except ModuleNotFoundError as error:
+                if not isinstance(statement, ast.Import | ast.ImportFrom):
+                    raise
+                for alias in statement.names:
+                    taken = getattr(statement, "module", None), alias.name
+                    space[alias.asname or alias.name.split(".")[0]] = Absent(str(error.name), harmless=taken == CHECK)
     except BaseException as error:
         return text_of(error)
     return None
+
+
+class Absent:
+    """In the place of a module that is not in the sandbox, or of what was imported from it."""
+
+    def __init__(self, module: str, *, harmless: bool) -> None:
+        self.__dict__["absent"] = module, harmless
+
+    def __getattr__(self, name: str) -> Any:
+        raise ModuleNotFoundError(
+            f"{self.absent[0]} is not in the sandbox, which has torch, numpy and Python's own modules"
+        )
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        # The book's own check shows something to the student, and gives nothing.
+        return None if self.absent[1] else self.__getattr__("")
 
 
 def text_of(error: BaseException) -> str:
@@ -569,8 +660,9 @@ def plain_value(result: Any) -> tuple[Any, list[str] | None]:
                 if not small(value):
                     return None, ["type", f"a tensor of {value.numel()} entries"]
                 return value.clone(), None
-        if kind is float:
-            return torch.tensor(result, dtype=torch.float64), None
+        # numpy's float64 is one of these. Asked of the type: an object may lie about its class.
+        if issubclass(kind, float):
+            return torch.tensor(float.__float__(result), dtype=torch.float64), None
         value = torch.as_tensor(result)
         return (value.detach().clone() if value.is_floating_point() and small(value) else None), ["type", called_by]
     except BaseException:

@@ -1,0 +1,102 @@
+"""What single answers are worth: no point for what only looks right, no refusal of what is honest, and no error that costs more than its question."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cases.hostile import RIGHT, body
+from crossentropy.exercises import load, run
+from crossentropy.grading import assignment
+from crossentropy.grading import grade as grading
+from crossentropy.grading.grade import grade
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def marked(name, answers, sandbox):
+    """The record of a submission that holds these cells of a sample and no others."""
+    cells = [
+        {"cell_type": "code", "source": source, "metadata": {"nbgrader": {"grade_id": grade_id}}}
+        for grade_id, source in answers.items()
+    ]
+    return grade("ann", json.dumps({"cells": cells}).encode(), assignment.read(ROOT / "assignments", name), sandbox)
+
+
+def entry_of(sandbox, source, name="softmax-likelihood", grade_id="softmax"):
+    return marked(name, {grade_id: source}, sandbox)["questions"][grade_id]
+
+
+HALF = "grown = (logits - logits.amax(-1, keepdim=True)).exp()\np = grown / grown.sum(-1, keepdim=True)\n"
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+def test_a_coarse_dtype_excuses_no_more_than_single_precision(dtype, sandbox):
+    # Off by 0.01: half precision's own rounding would have covered it.
+    wrong = entry_of(sandbox, body(f"{HALF}return (p + 0.01).to(torch.{dtype})"))
+    assert (wrong["score"], wrong["status"]) == (0, "wrong")
+    right = entry_of(sandbox, body(f"{HALF}return p.to(torch.{dtype})"))
+    assert (right["score"] == 4) == (dtype == "float32")
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "math.exp(-float(log_probs.mean()))",
+        "__import__('numpy').float64(math.exp(-float(log_probs.mean())))",
+        "__import__('numpy').exp(-log_probs.numpy().mean())",
+    ],
+)
+def test_a_number_is_judged_alike_here_and_in_the_sandbox(result, sandbox):
+    source = f"def perplexity(log_probs): return {result}"
+    exercise = load("perplexity")
+    calls = exercise.calls()
+    space = {"math": __import__("math")}
+    exec(source, space)
+    here = exercise.judge(calls, run(space["perplexity"], calls))
+    there = exercise.judge(calls, sandbox.ask([("cell", f"import math\n{source}")], "perplexity", calls).reply.outcomes)
+    assert here == there
+    assert here.passed
+
+
+def test_a_liar_about_its_class_is_no_number(sandbox):
+    source = "class Sly:\n    __class__ = float\n    def __float__(self): return 1.0\ndef perplexity(log_probs): return Sly()"
+    (outcome, *_) = sandbox.ask([("cell", source)], "perplexity", load("perplexity").calls()).reply.outcomes
+    assert outcome.problem.kind == "type"
+
+
+HUGE = f"x = 0x{'f' * 5000}\n"
+
+
+def test_a_number_too_long_to_write_costs_nothing(sandbox):
+    # In the cell itself, and in what another cell stands on.
+    record = marked(
+        "softmax-likelihood",
+        {"softmax": HUGE + RIGHT, "cost": HUGE + "def cost(logits, target): return x % 7"},
+        sandbox,
+    )
+    assert record["questions"]["softmax"]["score"] == 4
+    assert record["questions"]["cost"]["status"] == "wrong"
+    helped = {
+        "softmax": HUGE + body("return grow(logits)"),
+        "cost": f"{HUGE}def grow(z): return torch.zeros_like(z) + 0 * (x > 1)\n",
+    }
+    assert marked("softmax-likelihood", helped, sandbox)["questions"]["softmax"]["status"] == "wrong"
+
+
+def test_an_error_of_the_grader_costs_one_question_and_says_so(sandbox, monkeypatch):
+    real = grading._judged
+
+    def broken(question, *rest):
+        if question.grade_id == "softmax":
+            raise KeyError("nobody thought of this")
+        return real(question, *rest)
+
+    monkeypatch.setattr(grading, "_judged", broken)
+    questions = assignment.read(ROOT / "assignments", "softmax-likelihood").questions
+    record = marked("softmax-likelihood", {question.grade_id: question.solution for question in questions}, sandbox)
+    entry = record["questions"]["softmax"]
+    assert (entry["score"], entry["status"]) == (0, "error")
+    assert "The grader itself failed" in entry["message"]
+    assert "nobody thought of this" in entry["message"]
+    assert record["questions"]["cost"]["score"] == record["questions"]["cost"]["max"]
