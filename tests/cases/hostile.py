@@ -261,7 +261,7 @@ HONEST = {
     + RIGHT.split("\n", 2)[2],
     "magics-that-are-kept": "t = %timeit -o 1 + 1\nfiles = !ls\n" + RIGHT,
     "layers": (
-        "net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU())\nnet(torch.zeros(3)).sum().backward()\ntorch.optim.SGD(net.parameters(), lr=0.1).step()\n"
+        "net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU())\nnet(torch.zeros(3)).sum().backward()\n"
         "class Exp(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x): return x.exp()\n    @staticmethod\n    def backward(ctx, g): return g\n"
         + RIGHT
     ),

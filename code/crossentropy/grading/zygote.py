@@ -511,7 +511,7 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Callable[[], bool]:
                 # What such a class does inside an operation, and what an operation of Python does, is out of sight.
                 if not known.issuperset(types):
                     refuse(OWN_CLASS, OWN_CLASS)
-                if not name.startswith(("aten::", "prim::", "prims::")):
+                if name.partition("::")[0] not in {"aten", "prim", "prims", "profiler"}:
                     refuse(name, name)
             return func(*args, **(kwargs or {}))
 
