@@ -1,6 +1,6 @@
 // @ts-check
 /** BinaryLab: one number instead of two, and the pair that looks right. Chapter "binary". */
-import { chance, h, python, show, svg } from "./dom.js";
+import { chance, clamp, h, python, show, svg } from "./dom.js";
 import { frame } from "./frame.js";
 import { binaryGradient, binaryLoss, sigmoid, softmax } from "./maths.js";
 
@@ -12,7 +12,6 @@ const HEIGHT = 170;
 const LEFT = 28;
 const BOTTOM = 34;
 
-const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 const across = (/** @type {number} */ z) => (WIDTH * (z + REACH)) / (2 * REACH);
 
 /**

@@ -80,9 +80,12 @@ export function subscript(n) {
   return String(n).replace(/\d/g, (c) => "₀₁₂₃₄₅₆₇₈₉"[Number(c)]);
 }
 
+/** @param {number} x @param {number} low @param {number} high */
+export const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+
 /** Whole percent of a track, kept inside it. @param {number} fraction */
 export function percent(fraction) {
-  return `${(100 * Math.min(Math.max(fraction, 0), 1)).toFixed(3)}%`;
+  return `${(100 * clamp(fraction, 0, 1)).toFixed(3)}%`;
 }
 
 /** A number, or a list of numbers, as a Python literal of floats. @param {number | number[]} x @returns {string} */

@@ -1,20 +1,18 @@
 // @ts-check
 /** GradientLab: let the logits walk down their own gradient. Chapter "gradient". */
-import { chance, h, percent, python, show, subscript, svg, tell } from "./dom.js";
+import { chance, clamp, h, percent, python, show, subscript, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
+import { BOUND, cleanLogits, logit } from "./logits.js";
 import { descend, gradient, loss, softmax } from "./maths.js";
 import { place, triangle } from "./simplex.js";
 
 /** @typedef {import("./frame.js").State} State */
 
-const BOUND = 1000;
 const SLOWEST = 0.001;
 const FASTEST = 100;
 const MOST_STEPS = 1000;
 const RUN = 100;
 const STRIDE_MILLISECONDS = 25;
-const FEWEST = 2;
-const MOST = 10;
 // Nats on each contour of the triangle: there the true class has exp(-level).
 const LEVELS = [0.1, 0.3, 0.7, 1.5, 3];
 // The curve's drawing: width and height of the plot itself, and how far its axis reaches.
@@ -22,7 +20,6 @@ const CURVE = { width: 190, height: 160, steps: [20, 50, 100, 200, 500, 1000] };
 // Shorter than this, an arrow is but its head.
 const SHORTEST_ARROW = 1.5;
 
-const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 const fixed = (/** @type {number[]} */ point) => point.map((x) => x.toFixed(2));
 
 /** A state never changes, and its walk is asked for by every control. @type {WeakMap<State, number[][]>} */
@@ -47,8 +44,7 @@ const LAB = {
   hint: "Take a step: every logit moves by the learning rate times its bar y − p. Move a logit or the target, and the walk begins there.",
 
   clean({ logits, target, learning_rate, steps }, start) {
-    const good = logits.length >= FEWEST && logits.length <= MOST;
-    const kept = (good ? logits : start.logits).map((/** @type {number} */ z) => clamp(z, -BOUND, BOUND));
+    const kept = cleanLogits(logits, start.logits);
     return {
       logits: kept,
       target: clamp(Math.round(target), 0, kept.length - 1) || 0,
@@ -76,13 +72,7 @@ const LAB = {
       return h(
         "div",
         { class: "ce-pushed", role: "group", "aria-label": `class ${k}` },
-        ui.number({
-          name: "logit",
-          index: k,
-          label: `z${subscript(k)}`,
-          min: -BOUND,
-          max: BOUND,
-          slider: { min: -10, max: 10, step: 0.1 },
+        logit(ui, k, 10, {
           get: (state) => here(state)[k],
           set: (state, value) => {
             const { logits } = afresh(state);

@@ -264,10 +264,8 @@ p = torch.tensor(${python(p)}, dtype=torch.float64)
 q = torch.tensor(${python(q)}, dtype=torch.float64)
 unit = ${unit === "bits" ? "math.log(2)  # nats in a bit" : "1.0  # nats"}
 
-
 def cross_entropy(p, q):
     return -torch.xlogy(p, q).sum().item() / unit  # 0 log 0 = 0
-
 
 print("p", p.tolist())
 print("q", q.tolist())

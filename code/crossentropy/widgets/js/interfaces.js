@@ -1,12 +1,10 @@
 // @ts-check
 /** InterfaceLab: nine ways to call PyTorch, and which of them lie. Chapter "interfaces". */
-import { h, percent, python, show, subscript, tell } from "./dom.js";
+import { clamp, h, percent, python, show, tell } from "./dom.js";
 import { frame } from "./frame.js";
+import { cleanLogits, logit } from "./logits.js";
 import { interfaceLoss } from "./maths.js";
 
-const FEWEST = 2;
-const MOST = 10;
-const BOUND = 1000;
 const KINDS = ["logits", "probabilities", "log-probabilities"];
 /** @type {Record<string, string>} */
 const CALLS = { CrossEntropyLoss: "nn.CrossEntropyLoss()", cross_entropy: "F.cross_entropy", NLLLoss: "nn.NLLLoss()" };
@@ -15,7 +13,6 @@ const MADE = { logits: "z", probabilities: "F.softmax(z, dim=-1)", "log-probabil
 // The line on which the loss stands; what lies beyond is pinned to its end.
 const LINE = { min: -3, max: 6, ticks: [-2, -1, 0, 1, 2, 3, 4, 5] };
 
-const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 const fraction = (/** @type {number} */ x) => (clamp(x, LINE.min, LINE.max) - LINE.min) / (LINE.max - LINE.min);
 const fused = (/** @type {import("./frame.js").State} */ state) => state.interface !== "NLLLoss";
 
@@ -37,8 +34,7 @@ const LAB = {
   hint: "One sample, nine calls. None of them raises; not all of them return the cross-entropy.",
 
   clean({ logits, target, input_kind, interface: call }, start) {
-    const good = logits.length >= FEWEST && logits.length <= MOST;
-    const kept = (good ? logits : start.logits).map((/** @type {number} */ z) => clamp(z, -BOUND, BOUND));
+    const kept = cleanLogits(logits, start.logits);
     return {
       logits: kept,
       target: Number.isInteger(target) ? clamp(target, 0, kept.length - 1) : start.target,
@@ -76,16 +72,7 @@ const LAB = {
       h(
         "div",
         { class: "ce-row ce-fed", role: "group", "aria-label": `class ${k}` },
-        ui.number({
-          name: "logit",
-          index: k,
-          label: `z${subscript(k)}`,
-          min: -BOUND,
-          max: BOUND,
-          slider: { min: -10, max: 10, step: 0.1 },
-          get: (state) => state.logits[k],
-          set: (state, value) => ({ logits: state.logits.map((/** @type {number} */ z, /** @type {number} */ j) => (j === k ? value : z)) }),
-        }),
+        logit(ui, k, 10),
         ui.output("input", "input", k),
         ui.output("gradient", "gradient", k),
         ui.output("right-gradient", "p − y", k),

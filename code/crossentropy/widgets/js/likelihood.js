@@ -1,6 +1,6 @@
 // @ts-check
 /** LikelihoodLab: turn the weights, and see how probable the labels become. Chapter "likelihood". */
-import { chance, h, percent, python, show, subscript, superscript, svg, tell } from "./dom.js";
+import { chance, clamp, h, percent, python, show, subscript, superscript, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { affine, loss, newtonPath, product, region } from "./maths.js";
 import { loadWine } from "./wine.js";
@@ -40,7 +40,6 @@ const SHAPES = [
 // The line of J.
 const LINE = { max: 2, ticks: [0, 0.5, 1, 1.5, 2] };
 
-const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 const at = (/** @type {number[]} */ [x, y]) => `${(SCALE * (x - VIEW.left)).toFixed(1)},${(SCALE * (VIEW.high - y)).toFixed(1)}`;
 
 /** How often each bottle occurs. @param {number} samples */
@@ -247,13 +246,11 @@ b = torch.tensor(${python(bias)}, dtype=torch.float64)
 log_probs = torch.log_softmax(x @ W + b, dim=1)
 chosen = log_probs.gather(1, y[:, None])[:, 0]
 
-
 def product(factors):
     value = torch.ones((), dtype=factors.dtype)
     for factor in factors:  # one after another
         value = value * factor
     return value.item()
-
 
 print("sample-probability", chosen[:178].exp().tolist())
 print("likelihood-float32", product(chosen.exp().float()))

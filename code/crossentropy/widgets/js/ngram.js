@@ -1,6 +1,6 @@
 // @ts-check
 /** NGramLab: train a language model of one sonnet in the page, ask it for the next word, let it write. Chapter "ngram". */
-import { chance, h, percent, python, show, svg, tell } from "./dom.js";
+import { chance, clamp, h, percent, python, show, svg, tell } from "./dom.js";
 import { frame } from "./frame.js";
 import { initialWeights, network, nextWord, pick, uniforms } from "./maths.js";
 import { SONNET } from "./sonnet.js";
@@ -36,7 +36,6 @@ const STILL_MILLISECONDS = 1000;
 const CHART = { width: 300, height: 190, top: 6, bottom: 0.02, epochs: [20, 50, 100, 200, 500, MOST_EPOCHS] };
 const up = (/** @type {number} */ nats) => (CHART.height * Math.log(CHART.top / Math.min(nats, CHART.top))) / Math.log(CHART.top / CHART.bottom);
 
-const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 const quoted = (/** @type {string} */ words) => `“${words}”`;
 
 /** What the sonnet has after two words, each time that they stand there. @param {number[]} context */
@@ -373,12 +372,10 @@ vocabulary = sorted(set(words))
 ids = torch.tensor([vocabulary.index(word) for word in words])
 contexts, targets = torch.stack([ids[:-2], ids[1:-1]], dim=1), ids[2:]
 
-
 def uniforms(x):
     while True:  # Park, Miller and Stockmeyer's generator
         x = 48271 * x % 2147483647
         yield x / 2147483647
-
 
 embedding, linear1, linear2 = nn.Embedding(${VOCABULARY.length}, ${SIZE}), nn.Linear(${2 * SIZE}, ${UNITS}), nn.Linear(${UNITS}, ${VOCABULARY.length})
 model = nn.Sequential(embedding, nn.Flatten(), linear1, nn.ReLU(), linear2).double()
@@ -400,13 +397,11 @@ for _ in range(${epochs}):
         optimiser.step()
 model.requires_grad_(False)
 
-
 def next_word(context):
     scores = model(torch.tensor([context]))[0]
     best = scores.topk(${top_k})
     kept = torch.full_like(scores, -math.inf).scatter(0, best.indices, best.values)
     return torch.softmax(kept / ${python(temperature)}, dim=0)
-
 
 context = [vocabulary.index(word) for word in "${context}".split()]
 u = uniforms(${LINES_SEED})

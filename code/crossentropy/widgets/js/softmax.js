@@ -1,19 +1,15 @@
 // @ts-check
 /** SoftmaxLab: hold the logits, and see what moves and what does not. Chapter "softmax". */
-import { chance, h, percent, python, round, show, subscript, tell } from "./dom.js";
+import { chance, clamp, h, percent, python, round, show, subscript, tell } from "./dom.js";
 import { frame } from "./frame.js";
+import { BOUND, FEWEST, MOST, cleanLogits, logit } from "./logits.js";
 import { logSoftmax, logsumexp, softmax } from "./maths.js";
 
-const FEWEST = 2;
-const MOST = 10;
-const BOUND = 1000;
 const COLDEST = 0.001;
 const HOTTEST = 1000;
 // How far the line on which scores and log-sum-exp stand may reach to both sides, and where on it the ticks are.
 const REACH = [10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 const TICKS = [-1, -0.5, 0, 0.5, 1];
-
-const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 
 /** The scores that softmax sees. @param {import("./frame.js").State} state @returns {number[]} */
 const scores = ({ logits, temperature, shift }) => logits.map((/** @type {number} */ z) => (z + shift) / temperature);
@@ -26,9 +22,8 @@ const LAB = {
   marks: true,
 
   clean({ logits, temperature, shift }, start) {
-    const good = logits.length >= FEWEST && logits.length <= MOST;
     return {
-      logits: (good ? logits : start.logits).map((/** @type {number} */ z) => clamp(z, -BOUND, BOUND)),
+      logits: cleanLogits(logits, start.logits),
       temperature: clamp(temperature, COLDEST, HOTTEST),
       shift: clamp(shift, -BOUND, BOUND),
     };
@@ -63,16 +58,7 @@ const LAB = {
       h(
         "div",
         { class: "ce-row", role: "group", "aria-label": `class ${k}` },
-        ui.number({
-          name: "logit",
-          index: k,
-          label: `z${subscript(k)}`,
-          min: -BOUND,
-          max: BOUND,
-          slider: { min: -5, max: 5, step: 0.1 },
-          get: (state) => state.logits[k],
-          set: (state, value) => ({ logits: state.logits.map((/** @type {number} */ z, /** @type {number} */ j) => (j === k ? value : z)) }),
-        }),
+        logit(ui, k, 5),
         h("div", { class: "ce-track", "aria-hidden": "true" }, (bars[k] = h("div", { class: "ce-bar" }))),
         ui.output("probability", `p${subscript(k)}`, k),
         ui.output("log-probability", `log p${subscript(k)}`, k),

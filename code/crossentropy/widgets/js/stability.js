@@ -1,19 +1,15 @@
 // @ts-check
 /** StabilityLab: the textbook's route and the shifted one, step by step, in four dtypes. Chapter "stability". */
-import { h, percent, python, show, subscript, tell } from "./dom.js";
+import { clamp, h, percent, python, show, tell } from "./dom.js";
 import { frame } from "./frame.js";
+import { cleanLogits, logit } from "./logits.js";
 import { FORMATS, naiveRoute, roundTo, shiftedRoute } from "./maths.js";
 
-const FEWEST = 2;
-const MOST = 10;
-const BOUND = 1000;
 const SMALLEST = 0.01;
 const LARGEST = 1000;
 const TRUE_CLASS = 0;
 // Nearer than this part of the line, one dot would hide another's digit.
 const APART = 0.06;
-
-const clamp = (/** @type {number} */ x, /** @type {number} */ low, /** @type {number} */ high) => Math.min(Math.max(x, low), high);
 
 /** On which level each dot stands, so that none covers another. @param {number[]} places @param {number} apart @returns {number[]} */
 function stacked(places, apart) {
@@ -71,9 +67,8 @@ const LAB = {
   hint: "Class 0 is true. Pull the scores apart, or scale them, and watch where the first number breaks.",
 
   clean({ logits, scale, dtype }, start) {
-    const good = logits.length >= FEWEST && logits.length <= MOST;
     return {
-      logits: (good ? logits : start.logits).map((/** @type {number} */ z) => clamp(z, -BOUND, BOUND)),
+      logits: cleanLogits(logits, start.logits),
       scale: clamp(scale, SMALLEST, LARGEST),
       dtype: Object.hasOwn(FORMATS, dtype) ? dtype : start.dtype,
     };
@@ -152,16 +147,7 @@ const LAB = {
       const { logits } = ui.state();
       rows.replaceChildren(
         ...logits.map((/** @type {number} */ _, /** @type {number} */ k) =>
-          ui.number({
-            name: "logit",
-            index: k,
-            label: `z${subscript(k)}`,
-            min: -BOUND,
-            max: BOUND,
-            slider: { min: -20, max: 20, step: 0.1 },
-            get: (state) => state.logits[k],
-            set: (state, value) => ({ logits: state.logits.map((/** @type {number} */ z, /** @type {number} */ j) => (j === k ? value : z)) }),
-          }),
+          logit(ui, k, 20),
         ),
       );
       tables.replaceChildren(

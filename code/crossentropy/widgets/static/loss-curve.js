@@ -12,17 +12,14 @@ from sklearn.datasets import load_wine
 outputs, rate, scale, batch = 3, 0.5, 1.0, 0
 ${pe[e]??"# nothing else is odd"}
 
-
 def loss(z, c):
     return ${rt[e].call}
-
 
 def random(seed):
     state = seed * 2654435761 % 2**32
     while True:
         state = (1664525 * state + 1013904223) % 2**32
         yield state / 2**32
-
 
 wine = load_wine()
 columns = [wine.feature_names.index(name) for name in ("alcohol", "flavanoids")]
