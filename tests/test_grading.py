@@ -409,6 +409,7 @@ def test_the_class_report_counts_misconceptions_and_names_equal_answers(graded):
 
 def test_the_progress_is_shown_with_an_estimate(graded):
     _, _, expected, run = graded
+    assert run.stderr.count("walls: the kernel's namespaces\n") == 1
     left = int(re.search(r"\] 1/(\d+), about \d+:\d\d left", run.stderr)[1])
     assert left <= len(expected) - run.kept + 2
     assert f"] {left}/{left}, about 0:00 left" in run.stderr
@@ -549,11 +550,14 @@ def test_without_namespaces_it_grades_nobody_unless_told_to_and_then_warns(tmp_p
     program = tmp_path / "without.py"
     program.write_text(WITHOUT)
     asked = [sys.executable, str(program), *command(place, out, *SETTINGS, "--workers", "1")[3:]]
+    # No podman and no docker either.
     done = subprocess.run(
-        asked, cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, "OUT": str(out)}
+        asked, cwd=ROOT, capture_output=True, text=True, timeout=300, env={**os.environ, "OUT": str(out), "PATH": ""}
     )
     refused, _, graded_all_the_same = done.stderr.partition("--then--")
     assert "No safe place to run submissions was found on this machine" in refused
+    assert "namespaces: " in refused
+    assert "container: neither podman nor docker is on the PATH" in refused
     assert "UNSAFE" not in refused
     assert "!!! UNSAFE" in graded_all_the_same
     assert done.stdout.splitlines()[0] == "2 False"

@@ -12,14 +12,14 @@ from crossentropy.grading import assignment as assignments
 from crossentropy.grading import pool, report, submissions
 from crossentropy.grading.assignment import Assignment
 from crossentropy.grading.grade import Record, without_answer
-from crossentropy.grading.sandbox import Limits, NoWalls
+from crossentropy.grading.sandbox import Limits, NoWalls, Walls
 
 UNSAFE = """
 !!! UNSAFE: --unsafe was given, so submissions run WITHOUT walls, under resource limits only.
 !!! A submission can read your files, use your network and change grades. Never do this with work of people you do not trust.
 """
 NOWHERE = """No safe place to run submissions was found on this machine: {reason}
-The sandbox needs Linux (x86_64 or aarch64) and root, or user namespaces for everybody.
+The sandbox needs Linux (x86_64 or aarch64), and either root, or user namespaces for everybody, or podman or docker.
 --unsafe grades without walls: a submission can then read and change whatever you can.
 """
 
@@ -55,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--scheduler", metavar="tcp://HOST:PORT", help="grade on this Dask cluster")
     made.add_argument("--again", action="store_true", help="grade everybody again, whatever is there already")
+    made.add_argument(
+        "--walls",
+        choices=["best", "namespaces", "container"],
+        default="best",
+        help="what keeps submissions in (default: namespaces, or a container where the kernel refuses them)",
+    )
     made.add_argument("--unsafe", action="store_true", help="run submissions without a sandbox, if there is none")
     return made
 
@@ -91,7 +97,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             limits,
             workers=given.workers,
             scheduler=given.scheduler,
-            walls=not given.unsafe,
+            walls="none" if given.unsafe else given.walls,
             again=given.again,
         )
     except NoWalls as error:
@@ -121,7 +127,7 @@ def grade_all(
     *,
     workers: int | None,
     scheduler: str | None,
-    walls: bool,
+    walls: Walls,
     again: bool,
 ) -> tuple[list[Record], dict[str, Record]]:
     """Grade what is not graded yet, keep what is; returns all records, and the former ones of those that were graded anew."""

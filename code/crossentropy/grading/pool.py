@@ -18,7 +18,17 @@ import torch
 
 from crossentropy.grading.assignment import Assignment
 from crossentropy.grading.grade import TRIES, Record, grade, without_answer
-from crossentropy.grading.sandbox import GRACE_SECONDS, START_SECONDS, Limits, Lost, Mother, NoWalls, Sandbox, stopped
+from crossentropy.grading.sandbox import (
+    GRACE_SECONDS,
+    START_SECONDS,
+    Limits,
+    Lost,
+    Mother,
+    NoWalls,
+    Sandbox,
+    Walls,
+    stopped,
+)
 
 # What a worker may take for reading and judging, on top of the limits of its questions.
 JUDGING_SECONDS = 60.0
@@ -43,7 +53,7 @@ Result = tuple[Task, Record | None, Failure]
 _here = threading.local()
 
 
-def grade_task(task: Task, assignment: Assignment, limits: Limits, walls: bool) -> Record:
+def grade_task(task: Task, assignment: Assignment, limits: Limits, walls: Walls) -> Record:
     """Grade one submission in this thread's own warm sandbox. What a Dask worker runs."""
     sandbox = getattr(_here, "sandbox", None)
     if sandbox is None or sandbox.walls != walls:
@@ -62,10 +72,11 @@ def work(descriptor: int, door: int) -> None:
     connection: Any = multiprocessing.connection.Connection(descriptor)
     connection.send(("born", os.getpid()))
     try:
-        assignment, limits, walls = connection.recv()
+        assignment, limits, walls, environment = connection.recv()
+        os.environ.update(environment)
         with Sandbox(walls=walls, mother=Mother(door)) as sandbox:
             sandbox.start()
-            connection.send(("ready", None))
+            connection.send(("ready", (sandbox.standing, sandbox.reason)))
             while True:
                 task = connection.recv()
                 connection.send(("graded", grade(task.student, task.data, assignment, sandbox, limits=limits)))
@@ -108,7 +119,7 @@ class _Worker:
 
 
 def on_this_machine(
-    tasks: Iterable[Task], assignment: Assignment, *, limits: Limits, walls: bool = True, workers: int | None = None
+    tasks: Iterable[Task], assignment: Assignment, *, limits: Limits, walls: Walls = "best", workers: int | None = None
 ) -> Iterator[Result]:
     """Grade on ``workers`` processes; results come as they are ready. A worker that dies or is stopped is replaced, and its task tried again.
 
@@ -124,6 +135,7 @@ def on_this_machine(
     mother = Mother()
     crew = [_Worker(mother) for _ in range(min(workers or cores(), left))]
     deaths = 0
+    said: set[tuple[str, str]] = set()
     try:
         while left:
             for worker in crew:
@@ -141,9 +153,13 @@ def on_this_machine(
                 if kind == "born":
                     worker.pid = told
                     with contextlib.suppress(OSError):
-                        worker.connection.send((assignment, limits, walls))
+                        # Not by way of the mother: what she knows, every child could find in its memory.
+                        worker.connection.send((assignment, limits, walls, dict(os.environ)))
                 elif kind == "ready":
                     worker.ready = True
+                    if told not in said:
+                        said.add(told)
+                        print(_walls(*told), file=sys.stderr)
                 elif kind == "graded" and worker.task is not None:
                     task, worker.task = worker.task, None
                     left -= 1
@@ -177,6 +193,12 @@ def on_this_machine(
         mother.close()
 
 
+def _walls(standing: str, reason: str) -> str:
+    """Which walls stand, and why no better ones, in a line."""
+    what = {"namespaces": "the kernel's namespaces", "none": "NONE"}.get(standing, f"a container of {standing}")
+    return f"walls: {what}" + (f" ({reason})" if reason else "")
+
+
 def _longest(assignment: Assignment, limits: Limits) -> float:
     return max(
         [
@@ -187,7 +209,7 @@ def _longest(assignment: Assignment, limits: Limits) -> float:
 
 
 def on_a_cluster(
-    address: str, tasks: Iterable[Task], assignment: Assignment, *, limits: Limits, walls: bool = True
+    address: str, tasks: Iterable[Task], assignment: Assignment, *, limits: Limits, walls: Walls = "best"
 ) -> Iterator[Result]:
     """The same on a Dask cluster, whose workers have this package installed. What a lost worker had is given to another.
 

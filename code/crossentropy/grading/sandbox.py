@@ -1,4 +1,7 @@
-"""Run a question's cells behind walls: start a zygote, send it a question's socket, read plain data back."""
+"""Run a question's cells behind walls: start a zygote, send it a question's socket, read plain data back.
+
+The walls are the kernel's namespaces; where those are refused, a container; where neither is to be had, nobody is graded.
+"""
 
 import contextlib
 import csv
@@ -6,6 +9,7 @@ import importlib.metadata
 import json
 import os
 import re
+import secrets
 import select
 import signal
 import socket
@@ -17,13 +21,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
 from crossentropy.exercises import Call
-from crossentropy.grading import wire
+from crossentropy.grading import containers, wire
+from crossentropy.grading.zygote import ENVIRONMENT, FIRST_UID, UIDS
 
+Walls = Literal["best", "namespaces", "container", "none"]
 # What a student's code may import: these distributions, with all that they need themselves.
 LIBRARIES = ("torch", "numpy")
 # Longer than this nobody waits for a zygote: importing torch takes seconds on a cold disc.
@@ -45,9 +51,9 @@ def refused(action, *arguments):
 def probe(logits):
     (logits - logits.amax(-1, keepdim=True)).exp().sum(-1).log().sum()
     walls = [
-        os.getuid() == 65534, os.getpid() == 1, not os.path.exists("/proc"), not os.path.exists(HERE),
+        os.getuid() >= 61000, os.getpid() == 1 or not ALONE, not os.path.exists("/proc"), not os.path.exists(HERE),
         refused(os.fork), refused(os.execv, "/bin/true", ["true"]), refused(socket.socket), refused(open, "/touched", "w"),
-        refused(os.setuid, 0), refused(os.kill, 2, 0),
+        refused(os.setuid, 0), all(refused(os.kill, pid, 0) for pid in range(1, 999) if pid != os.getpid()),
     ]
     return torch.tensor([float(wall) for wall in walls], dtype=torch.float64) + 0 * logits.sum()
 """
@@ -157,38 +163,40 @@ def _places(distribution: str) -> set[Path]:
 class Mother:
     """A process that has imported torch and run nothing, and forks what is asked for: zygotes, and the grader's workers."""
 
-    def __init__(self, door: int | None = None) -> None:
-        """A new one, or the one behind ``door``, a descriptor that she was reached by elsewhere."""
+    def __init__(self, door: int | None = None, *, engine: str | None = None) -> None:
+        """A new one, in a container if there is an ``engine``; or the one behind ``door``, a descriptor that she was reached by elsewhere.
+
+        Raises:
+            NoContainer: if the engine starts none.
+        """
         self._process: subprocess.Popen[bytes] | None = None
+        self._container: containers.Container | None = None
         if door is not None:
             self.door = socket.socket(fileno=door)
             return
         paths, links, path = _visible()
-        self.door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        script = str(Path(__file__).with_name("zygote.py"))
-        # One thread: after an operation on several, a forked child would wait for the others for ever.
-        environment = {
-            "OMP_NUM_THREADS": "1",
-            "OPENBLAS_NUM_THREADS": "1",
-            "MKL_NUM_THREADS": "1",
-            "PYTHONHASHSEED": "0",
-        }
-        interpreter = os.path.realpath(sys.executable)
         # -I would also ignore PYTHONHASHSEED, on which the order of a student's sets hangs.
-        command = [interpreter, "-s", "-P", "-S", "-B", "-X", "utf8", script, str(theirs.fileno()), str(os.getpid())]
-        with theirs:
-            self._process = subprocess.Popen(
-                command,
-                env=environment,
-                cwd="/",
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+        interpreter = [os.path.realpath(sys.executable), "-s", "-P", "-S", "-B", "-X", "utf8"]
+        if engine:
+            self._container, self.door = containers.start(engine, paths, links, interpreter, ENVIRONMENT, START_SECONDS)
+        else:
+            self.door, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            script = str(Path(__file__).with_name("zygote.py"))
+            with theirs:
+                self._process = subprocess.Popen(
+                    [*interpreter, script, str(theirs.fileno()), str(os.getpid())],
+                    env=ENVIRONMENT,
+                    cwd="/",
+                    pass_fds=[theirs.fileno()],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
         message = json.dumps({"paths": paths, "links": links, "path": path}).encode()
         self.door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2 * len(message) + 2**16)
-        self.door.send(message)
+        # Who has ended already is found out by whoever asks.
+        with contextlib.suppress(OSError):
+            self.door.send(message)
 
     def fork(self, what: str, *descriptors: int, **settings: Any) -> None:
         """Ask for a "zygote" or a "worker" that has these descriptors. Who is lost on the way closes them."""
@@ -205,13 +213,18 @@ class Mother:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+        if self._container is not None:
+            self._container.end()
 
 
 class Sandbox:
     """A warm zygote, of this mother or of one of its own. ``ask`` runs one question in a child of its own; the next knows nothing of it."""
 
-    def __init__(self, *, walls: bool = True, mother: Mother | None = None) -> None:
+    def __init__(self, *, walls: Walls = "best", mother: Mother | None = None) -> None:
+        """``walls`` says which may be used: "best" is namespaces, and a container where they are refused; "none" is for people whom you trust."""
         self.walls = walls
+        # Which walls stand: "namespaces", "podman", "docker" or "none"; and why no better ones.
+        self.standing = self.reason = ""
         self.pid: int | None = None
         self._mother = mother
         self._own: Mother | None = None
@@ -232,27 +245,55 @@ class Sandbox:
         """
         if self._control is not None:
             return
+        if self.standing:
+            return self._start(self.standing)
+        first = [] if self.walls == "container" else ["none" if self.walls == "none" else "namespaces"]
+        wanted = first + (containers.engines() if self.walls in {"best", "container"} else [])
+        reasons = []
+        for standing in wanted:
+            try:
+                self._start(standing)
+            except NoWalls as error:
+                reasons.append(f"{standing}: {error}")
+            else:
+                self.standing, self.reason = standing, "; ".join(reasons)
+                return
+        if self.walls in {"best", "container"} and len(wanted) == len(first):
+            reasons.append("container: neither podman nor docker is on the PATH")
+        raise NoWalls("; ".join(reasons))
+
+    def _start(self, standing: str) -> None:
         mother = self._mother
-        if mother is None:
-            mother = self._own = Mother()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            mother.fork("zygote", theirs.fileno(), walls=self.walls)
+        engine = standing if standing in containers.ENGINES else None
+        # The number by which a child in a container differs from those in others.
+        uid = FIRST_UID + secrets.randbelow(UIDS)
         try:
+            if mother is None or engine:
+                mother = self._own = Mother(engine=engine)
+            self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with theirs:
+                mother.fork("zygote", theirs.fileno(), walls="container" if engine else standing, uid=uid)
             told = self._hear(START_SECONDS)
             if "error" in told:
                 raise NoWalls(str(told["error"]))
-            self.pid = told["pid"]
-            self._warm()
-        except BaseException:
+            # In a container it has a number of its own there, which means nothing here.
+            self.pid = None if engine else told["pid"]
+            self._warm(standing)
+        except BaseException as error:
             self.close()
+            # A container that is lost before any has stood is none that can be had here.
+            if isinstance(error, containers.NoContainer) or (engine and not self.standing and isinstance(error, Lost)):
+                raise NoWalls(str(error)) from error
             raise
 
-    def _warm(self) -> None:
+    def _warm(self, standing: str) -> None:
         """A first question, whose time nobody counts: it brings torch from the disc, and shows that the walls stand."""
         call = Call("warm", {"logits": torch.tensor([2.0, 0.5, 0.1], dtype=torch.float64)}, wants_gradient=True)
         run = self.ask(
-            [("where", f"HERE = {__file__!r}"), ("probe", PROBE if self.walls else TRIAL)],
+            [
+                ("where", f"HERE, ALONE = {__file__!r}, {standing == 'namespaces'}"),
+                ("probe", TRIAL if standing == "none" else PROBE),
+            ],
             "probe",
             [call],
             limits=Limits(cpu=START_SECONDS, wall=START_SECONDS),
@@ -261,7 +302,7 @@ class Sandbox:
         if not run.reply.ended or not run.reply.outcomes or run.reply.outcomes[0].value is None:
             raise NoWalls(f"the trial question failed: {trouble[0][1]}")
         told = run.reply.outcomes[0].value
-        if self.walls and not bool((told == 1).all()):
+        if standing != "none" and not bool((told == 1).all()):
             raise NoWalls("a wall does not stand: a child could reach a file, a process or the network")
 
     def close(self) -> None:

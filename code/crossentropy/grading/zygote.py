@@ -9,6 +9,9 @@ forks the grader's workers, which then import the grader, and the zygotes. Three
 - the child, process 1 of that namespace: no capabilities, limits on memory, processes, files and sizes, a filter of system calls that
   refuses new processes and programs. Reads the question, runs the student's cells, writes plain data. When it ends, its namespace ends.
 
+In a container (``containers.py``) the mother is process 1 of it, and makes no namespaces: the child has a root of its own in which nothing can
+be written, a uid of its own, no capabilities, and the same limits and filter.
+
 What the child writes is believed by nobody: ``wire.py`` reads it. Which walls stand is decided here, before the student's first byte is read.
 """
 
@@ -53,6 +56,10 @@ ENDED, FAILED, OUT_OF_CPU, OUT_OF_TIME, NO_WALLS = 0, 1, 2, 3, 4
 # Uids that nobody has: one a zygote, so that two students never share one.
 FIRST_UID, UIDS = 61_000, 4_000
 INSIDE_UID = 65_534
+# The child's root in a container.
+INNER = "/inner"
+# All that a child's environment holds.
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 TMP_BYTES, TMP_FILES = 64 * 2**20, 1_024
 FILE_BYTES = 64 * 2**20
 OPEN_FILES, PROCESSES = 128, 64
@@ -118,6 +125,8 @@ def mother(door: socket.socket) -> None:
     """Import torch, then fork what is asked for, until the grader goes. A child is never waited for: its number stays its own."""
     settings = json.loads(door.recv(2**20))
     sys.path[:] = settings["path"]
+    for name in set(os.environ) - set(ENVIRONMENT):
+        del os.environ[name]
     os.umask(0o022)
     load_torch()
     if os.path.isdir("/proc/self/task") and len(os.listdir("/proc/self/task")) != 1:
@@ -229,13 +238,13 @@ def write_maps(
         os.close(descriptor)
 
 
-def zygote(descriptor: int, *, walls: bool, paths: list[str], links: list[list[str]], **rest: Any) -> None:
+def zygote(descriptor: int, *, walls: str, paths: list[str], links: list[list[str]], uid: int, **rest: Any) -> None:
     """Build the walls, then fork a guard for each socket that comes, until the grader goes."""
     control = socket.socket(fileno=descriptor)
-    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY) if walls else None
+    proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY) if walls == "namespaces" else None
     base, me = virtual_bytes(), os.getpid()
     try:
-        if walls:
+        if walls == "namespaces":
             build_root(paths, links)
     except Exception as error:
         control.send(json.dumps({"error": f"{type(error).__name__}: {error}"}).encode())
@@ -245,13 +254,13 @@ def zygote(descriptor: int, *, walls: bool, paths: list[str], links: list[list[s
         message, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
         if not message:
             return
-        limits = {**json.loads(message), "base": base}
+        limits = {**json.loads(message), "base": base, "uid": uid}
         pid = os.fork()
         if pid == 0:
             code = NO_WALLS
             try:
                 die_with(me)
-                code = guard(descriptors[0], limits, proc, control)
+                code = guard(descriptors[0], limits, walls, proc, control)
             finally:
                 os._exit(code)
         os.close(descriptors[0])
@@ -272,16 +281,13 @@ def virtual_bytes() -> int:
 # The guard
 
 
-def guard(descriptor: int, limits: dict[str, Any], proc: int | None, control: socket.socket) -> int:
+def guard(descriptor: int, limits: dict[str, Any], walls: str, proc: int | None, control: socket.socket) -> int:
     """Build the question's own walls, fork the child behind them, watch its clock; returns what became of it."""
-    walls = proc is not None
-    if walls:
+    if walls == "namespaces":
         uid = os.getuid()
         if uid == 0:
             uid = FIRST_UID + os.getppid() % UIDS
-            os.setgroups([])
-            os.setresgid(uid, uid, uid)
-            os.setresuid(uid, uid, uid)
+            become(uid)
         gid = os.getgid()
         called("prctl", DUMPABLE, 1, 0, 0, 0)
         called("unshare", NEW_USER | NEW_MOUNTS | NEW_PID | NEW_NET | NEW_IPC | NEW_UTS | NEW_CGROUP)
@@ -309,6 +315,13 @@ def guard(descriptor: int, limits: dict[str, Any], proc: int | None, control: so
     os.close(ready)
     os.close(alive)
     return watch(child, limits, standing, control)
+
+
+def become(uid: int) -> None:
+    """Another user and group, for good."""
+    os.setgroups([])
+    os.setresgid(uid, uid, uid)
+    os.setresuid(uid, uid, uid)
 
 
 def watch(child: int, limits: dict[str, Any], standing: int, control: socket.socket) -> int:
@@ -359,20 +372,24 @@ def die_with(parent: int) -> None:
 # The child
 
 
-def enclose(descriptor: int, limits: dict[str, Any], walls: bool, alive: int) -> None:
+def enclose(descriptor: int, limits: dict[str, Any], walls: str, alive: int) -> None:
     """Give up everything that the student's code has no need of. The socket becomes file 3."""
+    empty = os.open("/dev/null", os.O_RDWR)
+    if walls == "container":
+        os.chroot(INNER)
+        os.chdir("/")
+        become(limits["uid"])
     die_with(os.getppid())
     # From inside a process namespace nobody sees who the parent is.
     if select.select([alive], [], [], 0)[0]:
         raise RuntimeError("the guard has gone")
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     os.setsid()
-    empty = os.open("/dev/null", os.O_RDWR)
     for target in (0, 1, 2):
         os.dup2(empty, target)
     if descriptor != 3:
         os.dup2(descriptor, 3)
-    if walls:
+    if walls == "namespaces":
         called("sethostname", b"sandbox", 7)
     bounds = {
         resource.RLIMIT_CORE: 0,
@@ -388,7 +405,7 @@ def enclose(descriptor: int, limits: dict[str, Any], walls: bool, alive: int) ->
         resource.setrlimit(kind, (value, value))
     # Written past the limit, a file gives an error and no signal.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    if walls:
+    if walls != "none":
         for capability in range(64):
             if libc.prctl(DROP_BOUNDING, capability, 0, 0, 0) != 0:
                 break
@@ -707,10 +724,15 @@ BORN: dict[str, Callable[..., None]] = {"worker": worker, "zygote": zygote}
 
 
 def main() -> None:
-    """``zygote.py N PID``: a mother, asked through the socket N by the process PID."""
+    """``zygote.py N PID``: a mother, asked through the socket N by the process PID; ``zygote.py PATH``: in a container, by whoever listens there."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    die_with(int(sys.argv[2]))
-    mother(socket.socket(fileno=int(sys.argv[1])))
+    if len(sys.argv) > 2:
+        die_with(int(sys.argv[2]))
+        door = socket.socket(fileno=int(sys.argv[1]))
+    else:
+        door = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        door.connect(sys.argv[1])
+    mother(door)
 
 
 if __name__ == "__main__":
