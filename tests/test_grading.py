@@ -365,7 +365,8 @@ def test_what_never_ends_is_said_to_be_late(graded):
 def test_the_grade_book_has_a_line_for_everybody(graded):
     _, out, expected, _ = graded
     with open(out / "grades.csv", encoding="utf8", newline="") as file:
-        rows = {row["student"]: row for row in csv.DictReader(file)}
+        # An apostrophe keeps spreadsheets from calculating a name.
+        rows = {row["student"].removeprefix("'"): row for row in csv.DictReader(file)}
     assert len(rows) == len(expected)
     for name, worth in expected.items():
         row = rows[name.encode("utf8", "backslashreplace").decode()]

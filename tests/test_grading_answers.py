@@ -10,21 +10,24 @@ from crossentropy.exercises import load, run
 from crossentropy.grading import assignment
 from crossentropy.grading import grade as grading
 from crossentropy.grading.grade import grade
+from crossentropy.grading.sandbox import Limits
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def marked(name, answers, sandbox):
+def marked(name, answers, sandbox, **more):
     """The record of a submission that holds these cells of a sample and no others."""
     cells = [
         {"cell_type": "code", "source": source, "metadata": {"nbgrader": {"grade_id": grade_id}}}
         for grade_id, source in answers.items()
     ]
-    return grade("ann", json.dumps({"cells": cells}).encode(), assignment.read(ROOT / "assignments", name), sandbox)
+    return grade(
+        "ann", json.dumps({"cells": cells}).encode(), assignment.read(ROOT / "assignments", name), sandbox, **more
+    )
 
 
-def entry_of(sandbox, source, name="softmax-likelihood", grade_id="softmax"):
-    return marked(name, {grade_id: source}, sandbox)["questions"][grade_id]
+def entry_of(sandbox, source, **more):
+    return marked("softmax-likelihood", {"softmax": source}, sandbox, **more)["questions"]["softmax"]
 
 
 HALF = "grown = (logits - logits.amax(-1, keepdim=True)).exp()\np = grown / grown.sum(-1, keepdim=True)\n"
@@ -82,6 +85,58 @@ def test_a_number_too_long_to_write_costs_nothing(sandbox):
         "cost": f"{HUGE}def grow(z): return torch.zeros_like(z) + 0 * (x > 1)\n",
     }
     assert marked("softmax-likelihood", helped, sandbox)["questions"]["softmax"]["status"] == "wrong"
+
+
+def test_an_empty_answer_with_a_long_axis_is_only_wrong(sandbox):
+    entry = entry_of(sandbox, body("return torch.zeros(2**24, 0, dtype=torch.float64)"))
+    assert (entry["score"], entry["status"]) == (0, "wrong")
+
+
+def test_of_a_doubled_question_the_last_answered_cell_counts(sandbox):
+    def cells(*sources):
+        return json.dumps(
+            {
+                "cells": [
+                    {"cell_type": "code", "source": source, "metadata": {"nbgrader": {"grade_id": "softmax"}}}
+                    for source in sources
+                ]
+            }
+        ).encode()
+
+    read = assignment.read(ROOT / "assignments", "softmax-likelihood")
+    stub = read.questions[0].stub
+    wrong = body("return logits")
+    for sources, score in [
+        ((RIGHT, wrong, RIGHT), 4),
+        ((RIGHT, wrong, RIGHT, stub), 4),
+        ((wrong, RIGHT, wrong), 0),
+        ((RIGHT, wrong, stub), 0),
+    ]:
+        assert grade("ann", cells(*sources), read, sandbox)["questions"]["softmax"]["score"] == score
+
+
+def test_a_library_that_is_not_there_is_named(sandbox):
+    entry = entry_of(sandbox, "import pandas as pd\n" + body("return torch.tensor(pd.Series([1.0]))"))
+    assert entry["status"] == "error"
+    assert "pandas is not in the sandbox" in entry["message"]
+
+
+def test_without_the_last_word_a_forbidden_question_earns_nothing(sandbox, monkeypatch):
+    # As if the answer had ended its process before anybody could say that its watch was off.
+    real = sandbox.ask
+
+    def cut(*arguments, **more):
+        run = real(*arguments, **more)
+        run.reply.ended = False
+        return run
+
+    monkeypatch.setattr(sandbox, "ask", cut)
+    assert entry_of(sandbox, RIGHT)["status"] == "crashed"
+    # What was stopped for its time has no last word either, and is said to be late.
+    hangs = body(f"while logits.abs().max() > 300: pass\n{HALF}return p")
+    late = entry_of(sandbox, hangs, limits=Limits(cpu=1, wall=8))
+    assert late["status"] == "timeout"
+    assert "Not all inputs were answered" in late["message"]
 
 
 def test_an_error_of_the_grader_costs_one_question_and_says_so(sandbox, monkeypatch):

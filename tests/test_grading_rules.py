@@ -2,6 +2,12 @@
 
 import ast
 import inspect
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +17,7 @@ from cases.hostile import FORBIDDEN, HONEST, RIGHT, UNREAD
 from crossentropy.exercises import load, names
 from crossentropy.grading import notebook
 from crossentropy.grading.grade import _free
-from crossentropy.grading.rules import broken_rule, copied, keys, renamed
+from crossentropy.grading.rules import FAMILIES, _forbidden, broken_rule, copied, keys, renamed
 
 BAN = ["softmax", "log_softmax", "logsumexp", "cross_entropy", "sigmoid"]
 RUNS_ONLY = {"attention", "type-of-type"}
@@ -96,6 +102,61 @@ def test_where_nothing_is_forbidden_everything_passes():
 )
 def test_the_reason_names_what_was_used(source, said):
     assert said in broken_rule(ast.parse(source), BAN)
+
+
+# What one writes an answer with, though a product with -1 or with -log q may look like one.
+ELEMENTARY = {"mul", "multiply", "linalg_vecdot", "xlogy", "special_xlogy", "_prelu_kernel", "native_dropout_backward"}
+
+
+def test_every_operator_of_torch_that_gives_an_answer_at_once_is_of_its_family():
+    program = Path(__file__).with_name("cases") / "operators.py"
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, str(program)], env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    missed = {
+        (name, family)
+        for name, families in found.items()
+        for family in families
+        if not _forbidden(name, keys([family]))
+    }
+    assert {name for name, _ in missed} == ELEMENTARY
+    # The search finds what is known to be there: values, gradients, an argument of zeros.
+    assert set(found) >= {"sigmoid", "softplus", "logaddexp", "soft_margin_loss", "logsumexp", "cross_entropy_loss", "kl_div", "special_entr"}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("forbid", "written"),
+    [
+        ("sigmoid", "nn.LSTM nn.GRU torch.lstm_cell torch.gru_cell nn.GLU F.mish F.silu nn.SoftMarginLoss nn.BCEWithLogitsLoss F.cross_entropy torch.logcumsumexp torch.mkldnn_rnn_layer"),
+        ("softmax", "F.scaled_dot_product_attention nn.Transformer torch.logcumsumexp nn.CrossEntropyLoss F.gumbel_softmax nn.Softmin"),
+        ("log_softmax", "nn.AdaptiveLogSoftmaxWithLoss nn.CrossEntropyLoss F.cross_entropy"),
+        ("logsumexp", "torch.logaddexp2 torch.logcumsumexp torch.special.logsumexp"),
+        ("cross_entropy", "nn.BCELoss nn.BCEWithLogitsLoss nn.NLLLoss F.nll_loss F.ctc_loss F.kl_div F.multilabel_soft_margin_loss"),
+        ("kl_div", "nn.KLDivLoss F.kl_div"),
+        ("entropy", "torch.special.entr F.cross_entropy F.kl_div x.entropy"),
+    ],
+)  # fmt: skip
+def test_a_ban_means_all_that_gives_the_answer_at_once(forbid, written):
+    assert [name for name in written.split() if broken_rule(ast.parse(name), [forbid]) is None] == []
+
+
+def test_a_ban_leaves_what_one_writes_the_answer_with():
+    text = "x.exp() x.log() x.log1p() x.sum() x.amax() x.tanh() x.cumsum() torch.special.xlogy x.centre x.entries F.normalize nn.RNN x.group"
+    assert [name for name in text.split() if broken_rule(ast.parse(name), FAMILIES)] == []
+
+
+def test_a_copy_is_found_in_a_long_cell_and_a_long_cell_takes_no_time():
+    copy = inspect.getsource(crossentropy.softmax._split).split("\n", 1)[1]
+    body = inspect.cleandoc(copy)
+    long = "a = b + c\n" * 20_000
+    began = time.process_time()
+    assert copied(ast.parse(long)) is None
+    assert time.process_time() - began < 5
+    assert copied(ast.parse(f"{long}def f():\n{copy}"))
+    # In the middle of other statements.
+    lines = textwrap.indent(f"{'a = b + c' + chr(10)}" * 60 + body, "    ")
+    assert copied(ast.parse(f"def f():\n{lines}\n    return 0\n"))
 
 
 def under_other_names(source):

@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -40,6 +41,8 @@ FORMS = {
     "with what systems leave": ["ann/hw.ipynb", "bob/hw.ipynb", "__MACOSX/ann/._hw.ipynb", "ann/.ipynb_checkpoints/hw-checkpoint.ipynb"],
     "another system's slashes": ["ann\\hw.ipynb", "bob\\hw.ipynb"],
     "mixed": ["ann/hw.ipynb", "bob.ipynb"],
+    "another system's endings": ["ann/HW.IPYNB", "bob.IPYNB", "._bob.ipynb"],
+    "folders deep in folders": ["ann/1/2/3/4/5/6/hw.ipynb", "bob/hw.ipynb"],
 }  # fmt: skip
 
 
@@ -52,7 +55,7 @@ def test_a_zip_of_any_form_is_read(form, tmp_path):
     assert b"bob" in found["bob"]
 
 
-@pytest.mark.parametrize("form", ["a folder a student", "flat notebooks", "mixed"])
+@pytest.mark.parametrize("form", sorted(set(FORMS) - {"another system's slashes"}))
 def test_a_folder_gives_what_its_zip_gives(form, tmp_path):
     for name in FORMS[form]:
         path = tmp_path / "export" / name
@@ -77,6 +80,7 @@ def test_nothing_in_a_zip_leaves_it(tmp_path):
     before = sorted(tmp_path.rglob("*"))
     assert read(path) == {
         "absolute": b"at the root",
+        "up": "The notebook's path leads out of the zip.",
         "folder-only": "There is no notebook in the folder.",
         "honest": NOTEBOOK,
         "linked": "The notebook is no regular file.",
@@ -111,26 +115,91 @@ def test_names_that_differ_in_case_only_and_names_that_stand_twice_are_told_apar
     assert read(path) == {"Ann": b"2", "ann": b"1", "ann.ipynb": b"3", "bob": b"4"}
 
 
-def test_of_several_notebooks_the_assignment_s_is_taken_else_the_one_with_most_questions(tmp_path):
-    def notebook(*ids):
-        cells = [{"cell_type": "code", "source": "", "metadata": {"nbgrader": {"grade_id": name}}} for name in ids]
-        return json.dumps({"cells": cells}).encode()
+def notebook(**sources):
+    """A notebook of questions, each with this source."""
+    cells = [
+        {"cell_type": "code", "source": source, "metadata": {"nbgrader": {"grade_id": name}}}
+        for name, source in sources.items()
+    ]
+    return json.dumps({"cells": cells}).encode()
 
-    members = {
-        "ann/hw.ipynb": notebook(),
-        "ann/full.ipynb": notebook("one", "two"),
-        "bob/draft.ipynb": notebook("one"),
-        "bob/final/mine.ipynb": notebook("one", "two"),
-        "bob/broken.ipynb": b"{",
-    }
-    for name, data in members.items():
-        path = tmp_path / "class" / name
+
+STUBS = {"one": "stub", "two": "stub"}
+SEVERAL = {
+    "own, though another has more": ({"hw.ipynb": notebook(one="1"), "full.ipynb": notebook(one="1", two="2")}, "hw.ipynb"),
+    "most questions": ({"draft.ipynb": notebook(one="1"), "final/mine.ipynb": notebook(one="1", two="2"), "broken.ipynb": b"{"}, "final/mine.ipynb"),
+    "own blank, another answered": ({"hw.ipynb": notebook(one="stub ", two="stub"), "hw (1).ipynb": notebook(one="1", two="stub")}, "hw (1).ipynb"),
+    "all blank": ({"hw.ipynb": notebook(**STUBS), "copy.ipynb": notebook(**STUBS)}, "hw.ipynb"),
+    "own broken": ({"hw.ipynb": b"{", "copy.ipynb": notebook(one="1")}, "copy.ipynb"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_of_several_notebooks_the_assignment_s_is_taken_if_it_is_answered_else_the_one_with_most_answers(
+    case, tmp_path
+):
+    members, name = SEVERAL[case]
+    for path, data in members.items():
+        place = tmp_path / "class" / "ann" / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    (tmp_path / "class" / "bob").mkdir()
+    zipped(tmp_path / "class.zip", {**{f"ann/{path}": data for path, data in members.items()}, "bob/": b""})
+    for place in (tmp_path / "class", tmp_path / "class.zip"):
+        ann, _ = find(place, "hw", stubs=STUBS)
+        note = "" if name == "hw.ipynb" else f"Of {len(members)} notebooks {name} was graded."
+        assert ann.read() == (members[name], note)
+
+
+def test_of_many_large_notebooks_not_all_are_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(submissions, "MOST_BYTES", 1000)
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "bob").mkdir()
+    for number in range(9):
+        (tmp_path / "ann" / f"{number}.ipynb").write_bytes(notebook(one="stub" + " " * 400))
+    (tmp_path / "ann" / "last.ipynb").write_bytes(notebook(one="1"))
+    read = []
+    monkeypatch.setattr(submissions, "regular", lambda path: read.append(path) or Path(path).read_bytes())
+    note = find(tmp_path, "hw", stubs=STUBS)[0].read()[1]
+    assert note.startswith("Of 10 notebooks 0.ipynb was graded. They are larger than")
+    assert len(read) == 3
+
+
+INSTEAD = {
+    "ann/essay.pdf": "There is no notebook in the folder, only essay.pdf.",
+    "bob.zip": "bob.zip was handed in, which is no notebook.",
+    "cid/1/2/3/4/5/6/7/8/9/hw.ipynb": "There is no notebook in the folder, only folders deeper than 8.",
+}
+
+
+def test_who_hands_in_something_else_has_a_record_that_says_so(tmp_path):
+    for name in INSTEAD:
+        path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    for place in (tmp_path / "class", zipped(tmp_path / "class.zip", members)):
-        found = {submission.student: submission.read() for submission in find(place, "hw", expected=["one", "two"])}
-        assert found["ann"] == (members["ann/hw.ipynb"], "")
-        assert found["bob"] == (members["bob/final/mine.ipynb"], "Of 3 notebooks final/mine.ipynb was graded.")
+        path.write_bytes(b"x")
+    assert read(tmp_path) == {name.split("/")[0].removesuffix(".zip"): said for name, said in INSTEAD.items()}
+    members = {name: b"x" for name in INSTEAD if "1/2" not in name} | {"../dan.ipynb": b"x", "eve/../../x.ipynb": b"x"}
+    outside = "The notebook's path leads out of the zip."
+    assert read(zipped(tmp_path / "class.zip", members)) == {
+        **{name.split("/")[0].removesuffix(".zip"): said for name, said in INSTEAD.items() if "1/2" not in name},
+        "dan": outside,
+        "eve": outside,
+    }
+
+
+def test_a_link_to_itself_stops_nobody(tmp_path):
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "ann" / "hw.ipynb").write_bytes(NOTEBOOK)
+    (tmp_path / "round").symlink_to("round")
+    found = read(tmp_path, leave_out=tmp_path / "round" / "grades")
+    assert found == {"ann": NOTEBOOK, "round": "The folder is a link; links are not followed."}
+
+
+def test_the_only_student_of_a_class_is_no_folder_of_the_class(tmp_path):
+    (tmp_path / "class" / "ann").mkdir(parents=True)
+    (tmp_path / "class" / "ann" / "essay.pdf").write_bytes(b"x")
+    expected = {"ann": "There is no notebook in the folder, only essay.pdf."}
+    assert read(tmp_path / "class") == read(zipped(tmp_path / "class.zip", {"ann/essay.pdf": b"x"})) == expected
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"no zip", None])

@@ -150,6 +150,7 @@ def test_a_plain_answer_is_read_however_it_is_cut():
         (LOADED + frame({**VALUE, "value": ["float64", [True]]}, bytes(8)), "shape out of bounds"),
         (LOADED + frame({**VALUE, "value": ["float64", [2**24] * 8]}, bytes(24)), "fewer bytes"),
         (LOADED + frame({**VALUE, "value": ["float64", [1] * 9]}, bytes(8)), "shape out of bounds"),
+        (LOADED + frame({**VALUE, "value": ["float64", [2**24, 2**24, 2**24, 0]]}), "shape out of bounds"),
         (LOADED + frame({**VALUE, "value": ["int64", [3]]}, bytes(24)), "no floating-point"),
         (LOADED + frame({**VALUE, "value": None}), "neither a value nor a problem"),
         (LOADED + frame({**VALUE, "value": {"dtype": "float64"}}, bytes(24)), "list expected|pair expected"),

@@ -164,7 +164,7 @@ class Exercise:
 def evaluate(source: str, arguments: Mapping[str, Tensor]) -> Tensor | None:
     """The value of an expression, or of a function's body, of the given arguments; None where it raises.
 
-    Only the book's own files come here: they are trusted as its code is.
+    Only the book's own files come here, and a class's: they are trusted as its code is.
     """
     try:
         with torch.enable_grad():
@@ -196,7 +196,8 @@ def brief(value: Tensor) -> str:
             return "..."
         return f"{entry:.4g}" if isinstance(entry, float) else str(entry)
 
-    return spell(value.detach().tolist())
+    # An empty tensor may have an axis of any length: nobody wants that many brackets.
+    return spell(value.detach().tolist()) if value.numel() else "[]"
 
 
 def names() -> tuple[str, ...]:
@@ -223,7 +224,8 @@ def _read(path: Path) -> Exercise:
 @cache
 def catalogue() -> dict[str, Misconception]:
     """Every misconception that more than one exercise may name, by its code."""
-    return _misconceptions(tomllib.loads((FOLDER / f"{CATALOGUE}.toml").read_text(encoding="utf8")))
+    path = FOLDER / f"{CATALOGUE}.toml"
+    return _misconceptions(path, tomllib.loads(path.read_text(encoding="utf8")))
 
 
 def read(path: Path) -> Exercise:
@@ -232,19 +234,47 @@ def read(path: Path) -> Exercise:
     Raises:
         ValueError: if something in it is missing, unknown or contradicts itself; names the file and the key.
     """
-    record = tomllib.loads(path.read_text(encoding="utf8"))
+    try:
+        text = path.read_text(encoding="utf8")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path.name} cannot be read: {error}") from error
+    return parse(path.stem, text)
+
+
+# What stands under a key, where it is no text.
+TYPES = {"arguments": dict, "gradient": bool, "tolerance": float, "calls": list, "mistakes": list, "factors": dict, "misconceptions": dict, "properties": list}  # fmt: skip
+
+
+@cache
+def parse(name: str, text: str) -> Exercise:
+    """The exercise of this name that a file's text describes.
+
+    Raises:
+        ValueError: as ``read``.
+    """
+    # Judging needs this module; here it is needed at last.
+    from crossentropy.exercises.judging import PROPERTIES
+
+    path = Path(f"{name}.toml")
+    try:
+        record = tomllib.loads(text)
+    except ValueError as error:
+        raise ValueError(f"{path.name} is no TOML: {error}") from error
 
     def take(key: str, default: Any = None) -> Any:
         value = record.pop(key, default)
         if value is None:
             raise ValueError(f"{path.name} lacks {key}")
+        if not isinstance(value, kind := TYPES.get(key, str)):
+            raise ValueError(f"{path.name}: {key} must be of the type {kind.__name__}; got {value!r}")
         return value
 
     arguments = take("arguments")
-    if unknown := set(arguments.values()) - KINDS:
-        raise ValueError(
-            f"{path.name}: arguments must be of the kinds {', '.join(sorted(KINDS))}; got {unknown.pop()!r}"
-        )
+    if unknown := [kind for kind in arguments.values() if not isinstance(kind, str) or kind not in KINDS]:
+        raise ValueError(f"{path.name}: arguments must be of the kinds {', '.join(sorted(KINDS))}; got {unknown[0]!r}")
+    properties = take("properties", [])
+    if strange := [entry for entry in properties if entry not in list(PROPERTIES)]:
+        raise ValueError(f"{path.name}: properties must be of {', '.join(PROPERTIES)}; got {strange[0]!r}")
     gradient, tolerance = take("gradient", False), take("tolerance", 1e-8)
     calls = tuple(_call(path, row, arguments, gradient, tolerance) for row in take("calls"))
     mistakes = tuple(mistake for row in take("mistakes", []) for mistake in _mistakes(path, row))
@@ -253,14 +283,14 @@ def read(path: Path) -> Exercise:
     behaviours = ["hard-coded", "input-modified"]
     behaviours += ["detached"] * gradient + ["unshifted-exponential"] * ("logits" in kinds)
     behaviours += ["zero-log-zero"] * ("distribution" in kinds)
-    known = {**catalogue(), **_misconceptions(take("misconceptions", {}))}
+    known = {**catalogue(), **_misconceptions(path, take("misconceptions", {}))}
     codes = [*behaviours, *factors, *(code for mistake in mistakes for code in mistake.codes)]
     if missing := [code for code in codes if code not in known]:
         raise ValueError(
             f"{path.name}: the misconception {missing[0]!r} is explained neither here nor in {CATALOGUE}.toml"
         )
     exercise = Exercise(
-        name=path.stem,
+        name=name,
         title=take("title"),
         chapter=take("chapter"),
         signature=take("signature"),
@@ -269,7 +299,7 @@ def read(path: Path) -> Exercise:
         reference=take("reference"),
         gradient=gradient,
         tolerance=tolerance,
-        properties=tuple(take("properties", [])),
+        properties=tuple(properties),
         public=calls,
         mistakes=mistakes,
         factors=factors,
@@ -289,25 +319,36 @@ def read(path: Path) -> Exercise:
 
 
 def _call(path: Path, row: dict[str, Any], kinds: Mapping[str, str], gradient: bool, tolerance: float) -> Call:
+    if not isinstance(row, dict):
+        raise ValueError(f"{path.name}: calls must be tables; got {row!r}")
     values = {key: row[key] for key in kinds if key in row}
     if set(kinds) != set(values) or set(row) - set(kinds) - {"name", "tolerance"} or "name" not in row:
         raise ValueError(f"{path.name}: each call needs name, {', '.join(kinds)}; got {', '.join(row)}")
-    tensors = {
-        key: torch.tensor(value, dtype=torch.int64 if kinds[key] == "index" else torch.float64)
-        for key, value in values.items()
-    }
+    tensors = {}
+    for key, value in values.items():
+        try:
+            tensors[key] = torch.tensor(value, dtype=torch.int64 if kinds[key] == "index" else torch.float64)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ValueError(
+                f"{path.name}: {key} of the call {row['name']!r} is no table of numbers, {error}"
+            ) from error
     call = Call(row["name"], tensors, gradient, row.get("tolerance", tolerance))
     return Call(call.name, tensors, gradient and not call.extreme, call.tolerance)
 
 
 def _mistakes(path: Path, row: dict[str, Any]) -> Iterable[Mistake]:
-    if set(row) - {"epsilons"} != {"codes", "wrong"}:
-        raise ValueError(f"{path.name}: each mistake needs codes and wrong; got {', '.join(row)}")
+    if not isinstance(row, dict) or set(row) - {"epsilons"} != {"codes", "wrong"} or not isinstance(row["codes"], list):
+        raise ValueError(f"{path.name}: mistakes need codes, a list, and wrong; got {', '.join(row)}")
     for wrong in [row["wrong"]] if isinstance(row["wrong"], str) else row["wrong"]:
         for epsilon in row.get("epsilons", [None]):
             filled = wrong if epsilon is None else wrong.replace("EPSILON", repr(epsilon))
             yield Mistake(tuple(row["codes"]), filled, epsilon is not None)
 
 
-def _misconceptions(record: Mapping[str, Any]) -> dict[str, Misconception]:
+def _misconceptions(path: Path, record: Mapping[str, Any]) -> dict[str, Misconception]:
+    for code, texts in record.items():
+        if not isinstance(texts, dict) or set(texts) != {"title", "explanation", "read"}:
+            raise ValueError(
+                f"{path.name}: misconceptions need title, explanation and read; {code!r} does not have them"
+            )
     return {code: Misconception(code, **texts) for code, texts in record.items()}

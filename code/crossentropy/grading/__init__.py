@@ -48,10 +48,10 @@ def mark(
     """
     from crossentropy.exercises import load, run
 
-    marks = marks_from(exercise, points=points, partial=partial, forbid=forbid, wrong=wrong, seconds=seconds)
+    known = load(exercise)
+    marks = marks_from(known, points=points, partial=partial, forbid=forbid, wrong=wrong, seconds=seconds)
     secret = os.environ.get(SEED_VARIABLE, SAMPLE_SEED)
     seed = int.from_bytes(hashlib.sha256(f"{secret}\0{exercise}".encode()).digest()[:6], "big")
-    known = load(exercise)
     calls = [*known.calls(), *known.calls(seed=seed)]
     outcomes = run(function, calls)
     return marks.score(calls, outcomes, known.judge(calls, outcomes))

@@ -3,10 +3,13 @@
 import argparse
 import hashlib
 import json
+import os
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from crossentropy.grading import assignment as assignments
 from crossentropy.grading import pool, report, submissions
@@ -22,6 +25,10 @@ NOWHERE = """No safe place to run submissions was found on this machine: {reason
 The sandbox needs Linux (x86_64 or aarch64), and either root, or user namespaces for everybody, or podman or docker.
 --unsafe grades without walls: a submission can then read and change whatever you can.
 """
+
+
+# A day, and a terabyte: more is a slip of the keyboard.
+LONGEST, LARGEST = 86_400, 2**20
 
 
 def parser() -> argparse.ArgumentParser:
@@ -66,19 +73,45 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The program; returns its exit code: 0, or 2 if nothing could be graded."""
+    """The program; returns its exit code: 0, 2 if not everybody could be graded, 130 if it was interrupted."""
     given = parser().parse_args(arguments)
+    try:
+        return run(given)
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped. What is graded is kept in {given.out}; the same command goes on from there.", file=sys.stderr
+        )
+        return 130
+    except NoWalls as error:
+        print(NOWHERE.format(reason=error), file=sys.stderr)
+    except pool.NoCluster as error:
+        print(f"error: {error}", file=sys.stderr)
+    except OSError as error:
+        # A full disc, a folder that was taken away.
+        what = f"{error.filename!r}: " if error.filename else ""
+        print(f"error: {what}{error.strerror or error}. What is graded is kept.", file=sys.stderr)
+    return 2
+
+
+def run(given: argparse.Namespace) -> int:
+    """Check everything that was given, grade, write the reports.
+
+    Raises:
+        NoWalls, pool.NoCluster, OSError: if the grading cannot be done or written here.
+    """
     try:
         place = assignments.folder(given.assignments)
         chosen = assignments.read(place, given.assignment, seed=given.seed)
         if given.workers is not None and given.workers < 1:
             raise ValueError(f"workers must be at least 1; got {given.workers}")
-        if not given.seconds > 0 or given.memory < 64:
-            raise ValueError("seconds must be positive, and memory at least 64 MB")
+        if not 0 < given.seconds <= LONGEST or not 64 <= given.memory <= LARGEST:
+            raise ValueError(f"seconds must be positive and at most {LONGEST}, and memory from 64 to {LARGEST} MB")
+        roster = None if given.roster is None else report.read_roster(given.roster)
+        _prepare(given.out, given.submissions)
         found = submissions.find(
             given.submissions,
             chosen.name,
-            expected=[question.grade_id for question in chosen.questions],
+            stubs={question.grade_id: question.stub for question in chosen.questions},
             leave_out=given.out,
         )
     except ValueError as error:
@@ -89,30 +122,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     limits = Limits(given.seconds, 4 * given.seconds, given.memory * 2**20)
     if given.unsafe:
         print(UNSAFE, file=sys.stderr)
-    try:
-        records, before = grade_all(
-            found,
-            chosen,
-            given.out,
-            limits,
-            workers=given.workers,
-            scheduler=given.scheduler,
-            walls="none" if given.unsafe else given.walls,
-            again=given.again,
-        )
-    except NoWalls as error:
-        print(NOWHERE.format(reason=error), file=sys.stderr)
-        return 2
-    except pool.NoCluster as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
-    moved = report.write_all(given.out, chosen, records, before, roster=given.roster)
+    records, before = grade_all(
+        found,
+        chosen,
+        given.out,
+        limits,
+        workers=given.workers,
+        scheduler=given.scheduler,
+        walls="none" if given.unsafe else given.walls,
+        again=given.again,
+    )
+    moved = report.write_all(given.out, chosen, records, before, roster=roster)
     for student, old, new in moved:
         print(f"moved: {_shown(student)} {old} -> {new}")
     for student, others in report.duplicates(records).items():
         print(f"same answers: {_shown(student)} and {', '.join(map(_shown, others))}")
     print(f"{len(records)} submissions; grades are in {given.out}/grades.csv")
     return 0
+
+
+def _prepare(out: Path, place: Path) -> None:
+    """Make the folder for the grades, and see that files can be written there.
+
+    Raises:
+        ValueError: if they cannot, or if it would be taken for a submission.
+    """
+    mine, theirs = os.path.realpath(out), os.path.realpath(place)
+    if mine == theirs or (Path(theirs) in Path(mine).parents and os.path.dirname(mine) != theirs):
+        raise ValueError(f"out must not be the submissions or lie deep in them; got {os.fspath(out)!r}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=out):
+            pass
+    except OSError as error:
+        raise ValueError(
+            f"out must be a folder that can be written, {error.strerror}; got {os.fspath(out)!r}"
+        ) from error
 
 
 def _shown(student: str) -> str:
@@ -131,7 +176,6 @@ def grade_all(
     again: bool,
 ) -> tuple[list[Record], dict[str, Record]]:
     """Grade what is not graded yet, keep what is; returns all records, and the former ones of those that were graded anew."""
-    out.mkdir(parents=True, exist_ok=True)
     records: dict[str, Record] = {}
     before: dict[str, Record] = {}
     tasks: list[pool.Task] = []
@@ -161,12 +205,12 @@ def grade_all(
     if records and tasks:
         print(f"{len(records)} of {len(found)} were graded before, or cannot be read.", file=sys.stderr)
     bar = Bar(len(tasks))
-    run = (
-        pool.on_a_cluster(scheduler, tasks, chosen, limits=limits, walls=walls)
+    results = (
+        _on_a_cluster(scheduler, tasks, chosen, limits=limits, walls=walls)
         if scheduler
         else pool.on_this_machine(tasks, chosen, limits=limits, walls=walls, workers=workers)
     )
-    for task, record, failure in run:
+    for task, record, failure in results:
         if record is None:
             record = without_answer(task.student, chosen, "crashed", failure)
         if notes.get(task.student):
@@ -178,6 +222,25 @@ def grade_all(
         records[task.student] = record
         bar.step()
     return [records[name] for name in sorted(records)], before
+
+
+def _on_a_cluster(address: str, tasks: Sequence[pool.Task], chosen: Assignment, **given: Any) -> Iterator[pool.Result]:
+    """The same, with one kind of error for a cluster that is not there.
+
+    Raises:
+        pool.NoCluster: if Dask is not installed, or nobody answers.
+    """
+    results = pool.on_a_cluster(address, tasks, chosen, **given)
+    while True:
+        try:
+            result = next(results, None)
+        except ModuleNotFoundError as error:
+            raise pool.NoCluster(f"--scheduler needs {error.name}, which is not installed: make grading") from error
+        except (OSError, ValueError) as error:
+            raise pool.NoCluster(f"the scheduler at {address} cannot be reached: {error}") from error
+        if result is None:
+            return
+        yield result
 
 
 class Bar:

@@ -10,7 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from crossentropy.exercises import Call, Exercise, Outcome, Verdict, load
+from crossentropy.exercises import Call, Exercise, Outcome, Verdict
+from crossentropy.exercises import names as exercise_names
+from crossentropy.exercises.data import FOLDER, parse
 from crossentropy.exercises.judging import PROBLEMS, PROPERTIES
 from crossentropy.grading import notebook
 from crossentropy.grading.rules import keys
@@ -18,6 +20,7 @@ from crossentropy.grading.rules import keys
 # Without a seed of their own the samples are what they are called: anybody can draw their hidden inputs.
 SAMPLE_SEED = "sample"
 SEED_FILE = "seed"
+EXERCISES = "exercises"
 
 
 @dataclass(frozen=True)
@@ -35,8 +38,8 @@ class Marks:
     wrong: tuple[tuple[str, int], ...] = ()
     seconds: float | None = None
 
-    def __post_init__(self) -> None:
-        exercise = load(self.exercise)
+    def hold(self, exercise: Exercise) -> None:
+        """Raise a ValueError if these marks contradict themselves or their exercise."""
         if "definition" not in self.points or set(self.points) - set(PROPERTIES):
             raise ValueError(
                 f"points must name the definition and other properties of {', '.join(PROPERTIES)}; got {', '.join(self.points)}"
@@ -74,10 +77,12 @@ class Question:
     marks: Marks
     stub: str
     solution: str
+    # The exercise's file, so that a worker on another machine needs none of the class.
+    file: str
 
     @property
     def exercise(self) -> Exercise:
-        return load(self.marks.exercise)
+        return parse(self.marks.exercise, self.file)
 
 
 @dataclass(frozen=True)
@@ -145,6 +150,32 @@ def seed_of(place: Path, text: str | None = None) -> str:
     return SAMPLE_SEED
 
 
+def private(place: Path) -> dict[str, Path]:
+    """The class's own exercises, by their names: ``exercises/*.toml`` in the folder of the assignments or beside it."""
+    folders = [place / EXERCISES, place.parent / EXERCISES]
+    # The book's own lie elsewhere: a folder of this name beside the samples is nobody's.
+    found = next((sorted(path.glob("*.toml")) for path in folders if path.is_dir()), [])
+    return {path.stem: path for path in found}
+
+
+def _file(name: str, own: Mapping[str, Path]) -> str:
+    """The file of an exercise, of the class or of the book.
+
+    Raises:
+        ValueError: if there is none of this name, or it cannot be read.
+    """
+    book = exercise_names()
+    if name in own and name in book:
+        raise ValueError(f"{own[name].name}: the book has an exercise of this name; choose another")
+    if name not in own and name not in book:
+        raise ValueError(f"name must be one of {', '.join([*book, *own])}; got {name!r}")
+    path = own.get(name, FOLDER / f"{name}.toml")
+    try:
+        return path.read_text(encoding="utf8")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path.name} cannot be read: {error}") from error
+
+
 def read(place: Path, name: str, *, seed: str | None = None) -> Assignment:
     """Read an assignment from its one source.
 
@@ -152,12 +183,13 @@ def read(place: Path, name: str, *, seed: str | None = None) -> Assignment:
         ValueError: if the source is missing or a question in it is incomplete; names the cell.
     """
     path = source(place, name)
-    record = json.loads(path.read_text(encoding="utf8"))
+    record, rows = _rows(path)
     secret = seed_of(place, seed)
+    own = private(place)
     setup: list[tuple[str, str]] = []
     questions: list[Question] = []
     open_cell: notebook.Cell | None = None
-    for number, row in enumerate(record["cells"]):
+    for number, row in enumerate(rows):
         cell = notebook.Cell(row["cell_type"], notebook.text(row), row["metadata"].get("nbgrader", {}))
         where = f"{path.name}, cell {number}"
         if cell.kind != "code":
@@ -169,13 +201,13 @@ def read(place: Path, name: str, *, seed: str | None = None) -> Assignment:
         elif cell.grade:
             if open_cell is None or open_cell.grade_id is None:
                 raise ValueError(f"{where}: a test cell without a solution cell before it")
-            function, marks = _marks(cell.source, where)
+            function, marks, file = _marks(cell.source, where, own)
             if marks.max != cell.nbgrader.get("points"):
                 raise ValueError(
                     f"{where}: nbgrader's points are {cell.nbgrader.get('points')}, those of the check {marks.max}"
                 )
             stub = notebook.without_solution(open_cell.source)
-            questions.append(Question(open_cell.grade_id, function, marks, stub, open_cell.source))
+            questions.append(Question(open_cell.grade_id, function, marks, stub, open_cell.source, file))
             open_cell = None
         elif not questions and open_cell is None:
             setup.append((f"setup {len(setup) + 1}", cell.source))
@@ -183,19 +215,29 @@ def read(place: Path, name: str, *, seed: str | None = None) -> Assignment:
         raise ValueError(f"{path.name}: a solution cell without a test cell after it, or no question at all")
     if len({question.grade_id for question in questions}) != len(questions):
         raise ValueError(f"{path.name}: a grade_id stands twice")
-    title = next((match[1] for row in record["cells"] if (match := re.match(r"# (.+)", notebook.text(row)))), name)
-    digest = hashlib.sha256(
-        json.dumps([record, secret, _exercises(questions), _grader()], sort_keys=True).encode()
-    ).hexdigest()
+    title = next((match[1] for row in rows if (match := re.match(r"# (.+)", notebook.text(row)))), name)
+    # With another check, marks must be given anew.
+    checks = [question.file for question in questions]
+    digest = hashlib.sha256(json.dumps([record, secret, checks, _grader()], sort_keys=True).encode()).hexdigest()
     return Assignment(name, title, tuple(setup), tuple(questions), secret, digest)
 
 
-def _exercises(questions: Sequence[Question]) -> list[str]:
-    """The files of the exercises: with another check, marks must be given anew."""
-    here = Path(__file__).parent.parent / "exercises"
-    return [
-        hashlib.sha256((here / f"{question.marks.exercise}.toml").read_bytes()).hexdigest() for question in questions
-    ]
+def _rows(path: Path) -> tuple[Any, list[dict[str, Any]]]:
+    """A source's record, and its cells, each with all that is asked of it below."""
+    try:
+        record = json.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path.name} is no notebook that can be read: {error}") from error
+    rows = record.get("cells") if isinstance(record, dict) else None
+    if not isinstance(rows, list):
+        raise ValueError(f"{path.name} is no notebook: it has no list of cells")
+    for number, row in enumerate(rows):
+        for key, kind in (("cell_type", str), ("source", str | list), ("metadata", dict)):
+            if not isinstance(row, dict) or not isinstance(row.get(key), kind):
+                raise ValueError(f"{path.name}, cell {number}: {key} is missing, or nothing that a notebook has there")
+        if not isinstance(row["metadata"].get("nbgrader", {}), dict):
+            raise ValueError(f"{path.name}, cell {number}: nbgrader's metadata must be a table")
+    return record, rows
 
 
 def _grader() -> str:
@@ -208,29 +250,39 @@ def _grader() -> str:
     return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
 
 
-def _marks(text: str, where: str) -> tuple[str, Marks]:
-    """The call of ``mark`` in a test cell, read as data."""
+def _marks(text: str, where: str, own: Mapping[str, Path]) -> tuple[str, Marks, str]:
+    """The call of ``mark`` in a test cell, read as data, with the function's name and the exercise's file."""
+    try:
+        tree = ast.parse(text)
+    except SyntaxError as error:
+        raise ValueError(f"{where}: the test cell is no Python, {error.msg} in its line {error.lineno}") from error
     calls = [
         node
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "mark"
     ]
     if len(calls) != 1 or len(calls[0].args) != 2 or not isinstance(calls[0].args[1], ast.Name):
         raise ValueError(f'{where}: a test cell needs one call of mark("exercise", function, points=...)')
     (call,) = calls
     try:
-        exercise = ast.literal_eval(call.args[0])
+        name = ast.literal_eval(call.args[0])
+        file = _file(name, own)
         given: dict[str, Any] = {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
-        marks = marks_from(exercise, **given)
+        marks = marks_from(parse(name, file), **given)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{where}: {error}") from error
+    handed_out = notebook.without_hidden(text)
+    if name in own and re.search(rf"\bcheck\(\s*[\"']{re.escape(name)}[\"']", handed_out):
+        raise ValueError(
+            f"{where}: students have no file of the class, so check knows no {name!r}; show them an example instead"
+        )
     function = call.args[1]
     assert isinstance(function, ast.Name)
-    return function.id, marks
+    return function.id, marks, file
 
 
 def marks_from(
-    exercise: str,
+    exercise: Exercise,
     *,
     points: Mapping[str, int],
     partial: Mapping[str, int] | None = None,
@@ -238,13 +290,19 @@ def marks_from(
     wrong: Sequence[tuple[str, int]] = (),
     seconds: float | None = None,
 ) -> Marks:
-    """Marks from the arguments of ``mark``."""
+    """Marks from the arguments of ``mark``.
+
+    Raises:
+        ValueError: if they contradict themselves or the exercise.
+    """
     keys(forbid)
-    return Marks(
-        exercise,
+    made = Marks(
+        exercise.name,
         dict(points),
         dict(partial or {}),
         tuple(forbid),
         tuple((text, score) for text, score in wrong),
         seconds,
     )
+    made.hold(exercise)
+    return made

@@ -13,6 +13,7 @@ README = """# A class
 Keep this folder in a private repository: it holds solutions, hidden checks and the seed.
 
 - `assignments/NAME/NAME.ipynb`: one source each, with solutions, in nbgrader's format. Those here are the book's samples, whose solutions are public: change them.
+- `exercises/NAME.toml`: exercises of the class's own, in the form of the book's. `surprise` is an example; a test cell that says `mark("surprise", surprise, points={"definition": 2})` uses it. Students have no such file, so `check` does not know it: show them an example of what is right instead.
 - `seed`: the secret from which the hidden inputs are drawn. Whoever knows it knows the inputs, not the answers.
 
     python -m crossentropy.grading.assigning --assignments . --out handout
@@ -24,7 +25,7 @@ IGNORED = "handout/\ngrades/\nsubmissions*\n__pycache__/\n.ipynb_checkpoints/\n"
 
 
 def begin(place: Path) -> None:
-    """Make the folder: the samples to start from, a new seed, and how to go on.
+    """Make the folder: the samples to start from, an exercise of its own, a new seed, and how to go on.
 
     Raises:
         ValueError: if there is something at ``place`` already.
@@ -35,6 +36,8 @@ def begin(place: Path) -> None:
     for name in assignment.names(samples):
         (place / "assignments" / name).mkdir(parents=True)
         shutil.copyfile(assignment.source(samples, name), place / "assignments" / name / f"{name}.ipynb")
+    (place / assignment.EXERCISES).mkdir()
+    shutil.copyfile(Path(__file__).with_name("surprise.toml"), place / assignment.EXERCISES / "surprise.toml")
     (place / "README.md").write_text(README, encoding="utf8")
     (place / ".gitignore").write_text(IGNORED, encoding="utf8")
     seed = place / assignment.SEED_FILE

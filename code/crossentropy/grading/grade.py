@@ -117,12 +117,11 @@ def _source(question: Question, found: Sequence[notebook.Cell], notes: list[str]
     mine = [cell for cell in found if cell.grade_id == question.grade_id and cell.kind == "code"]
     if not mine:
         return None
-    answers = notebook.differing(mine, question.stub)
     if len(mine) > 1:
         notes.append(
             f"The id {question.grade_id} stands at {len(mine)} cells; the last of them that holds an answer was graded."
         )
-    return (answers or mine)[-1].source
+    return notebook.answer(mine, question.stub).source
 
 
 @dataclass(frozen=True)

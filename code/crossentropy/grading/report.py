@@ -6,17 +6,20 @@ import html
 import io
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from crossentropy.exercises import load
 from crossentropy.grading.assignment import Assignment
 from crossentropy.grading.grade import Record
 
 LONGEST_NAME = 255
+FORMULA = re.compile(r" *[=+\-@\t\r]")
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+# What a student is found by, but for the name.
+KEYS = ("SIS Login ID", "SIS User ID", "ID")
 STYLE = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -38,10 +41,11 @@ def write(path: Path, text: str) -> None:
 
 
 def file_name(student: str, ending: str) -> str:
-    """``<student><ending>``; a name too long for a file is cut and told apart by its digest."""
+    """``<student><ending>``; a name that is no file's, or too long for one, is told apart from all others by its digest."""
     # A zip's names may hold what no file's name can.
     safe = student.replace("/", "_").replace("\0", "_")
-    if safe == student and len(os.fsencode(safe + ending)) <= LONGEST_NAME:
+    # A student whose name looks like one with a digest gets another digest: then no two are alike.
+    if safe == student and len(os.fsencode(safe + ending)) <= LONGEST_NAME and not re.search(r"-[0-9a-f]{12}$", safe):
         return safe + ending
     digest = hashlib.sha256(student.encode("utf8", "surrogateescape")).hexdigest()[:12]
     cut = os.fsencode(safe)[: LONGEST_NAME - len(ending) - 13]
@@ -67,9 +71,15 @@ def stored(out: Path, student: str) -> Record | None:
 
 
 def _table(rows: Sequence[Sequence[Any]]) -> str:
+    """Rows as CSV, its lines ended as the standard says; the writer then quotes either of the two characters."""
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
+    csv.writer(text, lineterminator="\r\n").writerows([_plain(cell) for cell in row] for row in rows)
     return text.getvalue()
+
+
+def _plain(cell: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula, whatever a student is called."""
+    return f"'{cell}" if isinstance(cell, str) and FORMULA.match(cell) else cell
 
 
 def write_all(
@@ -78,7 +88,7 @@ def write_all(
     records: Sequence[Record],
     before: Mapping[str, Record],
     *,
-    roster: Path | None = None,
+    roster: Sequence[Mapping[str, str]] | None = None,
 ) -> list[tuple[str, int, int]]:
     """Every report on the records; returns the students whose marks moved since ``before``, with both scores."""
     records = sorted(records, key=lambda record: record["student"])
@@ -113,20 +123,38 @@ def write_all(
     return moved
 
 
-def canvas(assignment: Assignment, records: Sequence[Record], roster: Path | None) -> str:
+def read_roster(path: Path) -> list[dict[str, str]]:
+    """The students' rows of Canvas's export of its grade book.
+
+    Raises:
+        ValueError: if it cannot be read, or is something else; says what is missing.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            rows, columns = list(table), table.fieldnames or []
+    except OSError as error:
+        raise ValueError(f"roster cannot be read, {error.strerror}; got {os.fspath(path)!r}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"roster must be CSV in UTF-8, as Canvas exports it; got {os.fspath(path)!r}") from error
+    if not set(KEYS) & set(columns):
+        raise ValueError(f"roster must have one of the columns {', '.join(KEYS)}; got {', '.join(columns) or 'none'}")
+    known = [row for row in rows if any(row.get(key) for key in KEYS)]
+    if not known:
+        raise ValueError(f"roster has no row with a {' or '.join(KEYS)}: nobody could be found in it")
+    return known
+
+
+def canvas(assignment: Assignment, records: Sequence[Record], roster: Sequence[Mapping[str, str]] | None) -> str:
     """The grade book as Canvas imports it. With a roster (Canvas's own export) its rows are kept, and found by login, id or name."""
     head = [*CANVAS, assignment.title]
     points: list[Any] = ["    Points Possible", "", "", "", "", assignment.max]
     scores = {record["student"]: record["score"] for record in records}
     if roster is None:
         return _table([head, points, *([student, "", "", student, "", score] for student, score in scores.items())])
-    with open(roster, encoding="utf-8-sig", newline="") as file:
-        known = [row for row in csv.DictReader(file) if (row.get("SIS Login ID") or row.get("ID"))]
     rows = []
-    for row in known:
-        student = next(
-            (row[key] for key in ("SIS Login ID", "SIS User ID", "ID", "Student") if row.get(key) in scores), None
-        )
+    for row in roster:
+        student = next((row[key] for key in (*KEYS, "Student") if row.get(key) in scores), None)
         rows.append([*(row.get(key) or "" for key in CANVAS), "" if student is None else scores[student]])
     return _table([head, points, *rows])
 
@@ -204,9 +232,7 @@ def class_report(assignment: Assignment, records: Sequence[Record], same: Mappin
     if any(found.values()):
         parts.append(misconception_counts(found).to_html())
         for grade_id, codes in found.items():
-            exercise = load(
-                next(question.marks.exercise for question in assignment.questions if question.grade_id == grade_id)
-            )
+            exercise = next(question.exercise for question in assignment.questions if question.grade_id == grade_id)
             for code, count in sorted(codes.items(), key=lambda pair: (-pair[1], pair[0])):
                 known = exercise.misconceptions[code]
                 parts.append(

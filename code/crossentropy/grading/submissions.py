@@ -3,17 +3,21 @@
 import os
 import stat
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from crossentropy.grading import notebook
 
 LARGEST = 16 * 2**20
+# Of one student, where one of several notebooks must be chosen.
+MOST_BYTES = 4 * LARGEST
 MOST_FILES = 200
-DEPTH = 4
+DEPTH = 8
 # What systems leave in folders, and nobody handed in.
 IGNORED = {"__MACOSX", ".ipynb_checkpoints", ".git"}
+# Handed in instead of a notebook: whoever did so has a record that says it.
+PACKED = (".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar")
 
 
 class Refused(ValueError):
@@ -30,25 +34,43 @@ class Submission:
 
 
 def find(
-    place: Path, assignment: str, *, expected: Iterable[str] = (), leave_out: Path | None = None
+    place: Path, assignment: str, *, stubs: Mapping[str, str] | None = None, leave_out: Path | None = None
 ) -> list[Submission]:
     """All submissions at a place, by the students' names.
 
     Args:
         place: A folder, or a zip.
         assignment: The assignment's name: of several notebooks of a student the one of this name is taken.
-        expected: The ids of its questions: else the notebook that has most of them.
+        stubs: The ids of its questions, and the sources that were handed out: where that notebook is as it was handed out, or there is
+            none, the one that answers most questions is taken.
         leave_out: A folder in ``place`` that is no submission (the grader's own output).
 
     Raises:
         ValueError: if there is no such folder or zip.
     """
-    wanted = frozenset(expected)
+    wanted = {name: notebook.normal(stub) for name, stub in (stubs or {}).items()}
     if place.is_dir():
-        return _unique(_in_folder(place, assignment, wanted, leave_out))
+        try:
+            return _unique(_in_folder(place, assignment, wanted, leave_out))
+        except OSError as error:
+            raise ValueError(
+                f"submissions: the folder cannot be read, {error.strerror}; got {os.fspath(place)!r}"
+            ) from error
     if place.is_file() and zipfile.is_zipfile(place):
         return _unique(_in_zip(place, assignment, wanted))
     raise ValueError(f"submissions must be a folder or a zip; got {os.fspath(place)!r}")
+
+
+def _ignored(name: str) -> bool:
+    return name in IGNORED or name.startswith("._")
+
+
+def _notebook(name: str) -> bool:
+    return name.lower().endswith(".ipynb")
+
+
+def _packed(name: str) -> bool:
+    return name.lower().endswith(PACKED)
 
 
 def _unique(found: Iterable[Submission]) -> list[Submission]:
@@ -62,16 +84,32 @@ def _unique(found: Iterable[Submission]) -> list[Submission]:
     return [known[name] for name in sorted(known)]
 
 
-def _in_folder(place: Path, assignment: str, wanted: frozenset[str], leave_out: Path | None) -> Iterable[Submission]:
-    for item in os.scandir(place):
-        if item.name in IGNORED or (leave_out is not None and Path(item.path).resolve() == leave_out.resolve()):
-            continue
+def _in_folder(place: Path, assignment: str, wanted: Mapping[str, str], leave_out: Path | None) -> Iterable[Submission]:
+    items = _items(place, leave_out)
+    # A folder of the folder with everybody's: it is no student.
+    if len(items) == 1 and items[0].is_dir(follow_symlinks=False):
+        inside = _items(Path(items[0].path), leave_out)
+        deeper = any(item.is_dir(follow_symlinks=False) for item in inside)
+        if inside and (items[0].name == place.name or (deeper and not any(_notebook(item.name) for item in inside))):
+            items = inside
+    for item in items:
+        name = item.name
         if item.is_dir(follow_symlinks=False):
-            yield Submission(item.name, lambda path=item.path: _choose(_below(path), assignment, wanted))  # type: ignore[misc]
-        elif item.name.endswith(".ipynb"):
-            yield Submission(item.name.removesuffix(".ipynb"), lambda path=item.path: (regular(path), ""), flat=True)  # type: ignore[misc]
+            yield Submission(name, lambda path=item.path: _choose(*_below(path), assignment, wanted))  # type: ignore[misc]
+        elif _notebook(name):
+            yield Submission(PurePosixPath(name).stem, lambda path=item.path: (regular(path), ""), flat=True)  # type: ignore[misc]
         elif item.is_symlink():
-            yield Submission(item.name, _refuse("The folder is a link; links are not followed."))
+            yield Submission(name, _refuse("The folder is a link; links are not followed."))
+        elif _packed(name):
+            yield Submission(
+                PurePosixPath(name).stem, _refuse(f"{name} was handed in, which is no notebook."), flat=True
+            )
+
+
+def _items(place: Path, leave_out: Path | None) -> "list[os.DirEntry[str]]":
+    # realpath, other than Path.resolve, takes a link to itself as it is.
+    own = None if leave_out is None else os.path.realpath(leave_out)
+    return [item for item in os.scandir(place) if not _ignored(item.name) and os.path.realpath(item.path) != own]
 
 
 def _refuse(message: str) -> Callable[[], tuple[bytes, str]]:
@@ -112,93 +150,124 @@ def regular(path: str) -> bytes:
 Readers = dict[str, Callable[[], bytes]]
 
 
-def _below(folder: str) -> Readers:
-    """Every notebook in a student's folder, by its path in it."""
+def _below(folder: str) -> tuple[Readers, list[str]]:
+    """Every notebook in a student's folder, by its path in it; and what else is there."""
     found: Readers = {}
+    others: list[str] = []
     waiting = [(folder, 0)]
     while waiting and len(found) < MOST_FILES:
         place, depth = waiting.pop(0)
         try:
             items = sorted(os.scandir(place), key=lambda item: item.name)
-        except OSError:
+        except OSError as error:
+            others.append(f"a folder that cannot be read ({error.strerror})")
             continue
         for item in items:
+            if _ignored(item.name):
+                continue
             if item.is_dir(follow_symlinks=False):
-                if depth < DEPTH and item.name not in IGNORED:
+                if depth < DEPTH:
                     waiting.append((item.path, depth + 1))
-            elif item.name.endswith(".ipynb"):
+                else:
+                    others.append(f"folders deeper than {DEPTH}")
+            elif _notebook(item.name):
                 found[os.path.relpath(item.path, folder)] = lambda path=item.path: regular(path)  # type: ignore[misc]
-    return found
+            else:
+                others.append(item.name)
+    return found, others
 
 
-def _choose(found: Readers, assignment: str, wanted: frozenset[str]) -> tuple[bytes, str]:
-    """Of a student's notebooks the assignment's own; else the one with most of its questions."""
+def _choose(found: Readers, others: Sequence[str], assignment: str, wanted: Mapping[str, str]) -> tuple[bytes, str]:
+    """Of a student's notebooks the assignment's own, if it is answered; else the one with most answers, and most questions."""
     if not found:
-        raise Refused("There is no notebook in the folder.")
-    for name, read in found.items():
-        if name == f"{assignment}.ipynb":
-            try:
-                return read(), ""
-            except Refused:
-                if len(found) == 1:
-                    raise
+        listed = ", ".join(dict.fromkeys(others[:3]))
+        raise Refused(f"There is no notebook in the folder{f', only {listed}' if listed else ''}.")
     if len(found) == 1:
         return next(iter(found.values()))(), ""
-    best: tuple[int, str, bytes] | None = None
+    own = f"{assignment}.ipynb"
+    best: tuple[tuple[int, int], str, bytes] | None = None
     first: Refused | None = None
-    for name in sorted(found, key=lambda name: (PurePosixPath(name).name != f"{assignment}.ipynb", name)):
+    read, more = 0, ""
+    for name in sorted(found, key=lambda name: (name != own, PurePosixPath(name).name != own, name)):
+        if read > MOST_BYTES:
+            more = f" They are larger than {MOST_BYTES // 2**20} MB together; not all were looked at."
+            break
         try:
             data = found[name]()
         except Refused as error:
             first = first or error
             continue
-        try:
-            count = len({cell.grade_id for cell in notebook.cells(data)} & wanted)
-        except notebook.Unreadable:
-            count = -1
-        if best is None or count > best[0]:
-            best = count, name, data
+        read += len(data)
+        rank = _rank(data, wanted)
+        if name == own and rank[0] > 0:
+            return data, ""
+        if best is None or rank > best[0]:
+            best = rank, name, data
     if best is None:
-        raise first or Refused("There is no notebook in the folder.")
-    return best[2], f"Of {len(found)} notebooks {best[1]} was graded."
+        assert first is not None
+        raise first
+    return best[2], "" if best[1] == own else f"Of {len(found)} notebooks {best[1]} was graded.{more}"
 
 
-def _in_zip(place: Path, assignment: str, wanted: frozenset[str]) -> Iterable[Submission]:
+def _rank(data: bytes, wanted: Mapping[str, str]) -> tuple[int, int]:
+    """How many of the questions a notebook answers, and how many it has; less than none if it is no notebook."""
+    try:
+        cells = [cell for cell in notebook.cells(data) if cell.grade_id in wanted]
+    except notebook.Unreadable:
+        return -1, -1
+    answered = {cell.grade_id for cell in cells if notebook.normal(cell.source) != wanted[cell.grade_id or ""]}
+    return len(answered), len({cell.grade_id for cell in cells})
+
+
+def _in_zip(place: Path, assignment: str, wanted: Mapping[str, str]) -> Iterable[Submission]:
     try:
         archive = zipfile.ZipFile(place)
     except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise ValueError(f"submissions: the zip cannot be read, {error}; got {os.fspath(place)!r}") from error
-    members: dict[tuple[str, ...], zipfile.ZipInfo] = {}
+    members: dict[tuple[str, ...], Callable[[], bytes]] = {}
     folders: set[tuple[str, ...]] = set()
     for info in archive.infolist():
-        parts = tuple(part for part in info.filename.replace("\\", "/").split("/") if part not in {"", "."})
-        if not parts or ".." in parts or set(parts) & IGNORED:
+        whole = info.filename.replace("\\", "/").split("/")
+        parts = tuple(part for part in whole if part not in {"", ".", ".."})
+        if not parts or any(_ignored(part) for part in parts):
             continue
         if info.is_dir():
             folders.add(parts)
         elif parts not in members:
-            members[parts] = info
+            members[parts] = _outside if ".." in whole else lambda info=info: _member(archive, info)  # type: ignore[misc]
             folders.add(parts[:-1])
     tops = {parts[0] for parts in [*members, *folders] if parts}
     # A zip of a folder: the folder is no student.
     if len(tops) == 1:
         (top,) = tops
         inside = [parts for parts in members if parts[0] == top]
+        deeper = any(len(parts) > 1 for parts in folders)
         if not any(len(parts) == 1 for parts in inside) and (
-            top == place.stem or not any(len(parts) == 2 and parts[1].endswith(".ipynb") for parts in inside)
+            top == place.stem or (deeper and not any(len(parts) == 2 and _notebook(parts[1]) for parts in inside))
         ):
-            members = {parts[1:]: info for parts, info in members.items()}
+            members = {parts[1:]: reader for parts, reader in members.items()}
             folders = {parts[1:] for parts in folders}
-    students: dict[str, Readers] = {parts[0]: {} for parts in folders if parts}
-    for parts, info in members.items():
-        if not parts[-1].endswith(".ipynb"):
-            continue
-        if len(parts) == 1:
-            yield Submission(parts[0].removesuffix(".ipynb"), lambda info=info: (_member(archive, info), ""), flat=True)  # type: ignore[misc]
-        else:
-            students[parts[0]]["/".join(parts[1:])] = lambda info=info: _member(archive, info)  # type: ignore[misc]
-    for student, found in students.items():
-        yield Submission(student, lambda found=found: _choose(found, assignment, wanted))  # type: ignore[misc]
+    students: dict[str, tuple[Readers, list[str]]] = {parts[0]: ({}, []) for parts in folders if parts}
+    for parts, reader in members.items():
+        name = parts[-1]
+        if len(parts) > 1:
+            found, others = students[parts[0]]
+            if not _notebook(name):
+                others.append(name)
+            elif len(found) < MOST_FILES:
+                found["/".join(parts[1:])] = reader
+        elif _notebook(name):
+            yield Submission(PurePosixPath(name).stem, lambda reader=reader: (reader(), ""), flat=True)  # type: ignore[misc]
+        elif _packed(name):
+            yield Submission(
+                PurePosixPath(name).stem, _refuse(f"{name} was handed in, which is no notebook."), flat=True
+            )
+    for student, (found, others) in students.items():
+        yield Submission(student, lambda found=found, others=others: _choose(found, others, assignment, wanted))  # type: ignore[misc]
+
+
+def _outside() -> bytes:
+    raise Refused("The notebook's path leads out of the zip.")
 
 
 def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

@@ -5,6 +5,7 @@ each length, name, dtype and shape is held against what is allowed before anythi
 """
 
 import json
+import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
@@ -145,9 +146,10 @@ def _outcome(header: dict[str, Any], blob: bytes, call: Call) -> Outcome:
         sizes = _exactly(shape, list)
         if len(sizes) > MOST_AXES or any(type(size) is not int or not 0 <= size <= LARGEST_AXIS for size in sizes):
             raise Broken("a shape out of bounds")
-        count = 1
-        for size in sizes:
-            count *= size
+        count = math.prod(sizes)
+        # An empty tensor needs no bytes, however long its other axes are said to be.
+        if not count and math.prod(size for size in sizes if size) > LARGEST_FRAME:
+            raise Broken("a shape out of bounds")
         length = count * DTYPES[dtype].itemsize
         if length > len(blob) - place:
             raise Broken("fewer bytes than the shape needs")
