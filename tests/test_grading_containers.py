@@ -16,7 +16,7 @@ import pytest
 from cases.hostile import HONEST, RIGHT, SLOW, WORTHLESS
 from crossentropy.exercises import load
 from crossentropy.grading import containers, sandbox
-from crossentropy.grading.sandbox import Limits, NoWalls, Sandbox
+from crossentropy.grading.sandbox import Limits, Lost, NoWalls, Sandbox
 from test_grading import HELPER, ROOT, command, grade, hand_in, handed_in, record_of, scores, workers_of
 
 CALLS = load("softmax").calls()[:2]
@@ -223,6 +223,25 @@ def said(contained, source):
 )  # fmt: skip
 def test_the_child_in_a_container_sees_a_read_only_python_and_nothing_else(contained, source, answer):
     assert answer in said(contained, source)
+
+
+def test_a_killed_container_is_said_to_be_lost_and_another_takes_its_place(engine):
+    with Sandbox(walls="container") as mine:
+        mine.start()
+        names = [mine._own._container.name]
+        assert subprocess.run([engine, "kill", *names], capture_output=True).returncode == 0
+        with pytest.raises(Lost):
+            mine.ask([("cell", RIGHT)], "softmax", CALLS, limits=SHORT)
+        assert len(mine.ask([("cell", RIGHT)], "softmax", CALLS, limits=SHORT).reply.outcomes) == 2
+        assert mine._own._container.name not in names
+
+
+def test_one_question_in_a_container_leaves_nothing_to_the_next(contained):
+    dirt = "import torch, os, sys\ntorch.exp = None\nos.environ['LEFT'] = '1'\nnote = 'the work of somebody'\n"
+    assert contained.ask([("cell", dirt + RIGHT)], "softmax", CALLS, limits=SHORT).reply.trouble == []
+    search = "import gc, os, torch\nmark = 'work of ' + 'ydobemos'[::-1]\n"
+    search += "found = [v for o in gc.get_objects() if isinstance(o, dict) for v in list(o.values()) if isinstance(v, str) and v is not mark and mark in v]\n"
+    assert said(contained, search + "say((len(found), torch.exp is None, 'LEFT' in os.environ))") == "(0, False, False)"
 
 
 def test_attacks_in_a_container_get_nothing_and_the_honest_their_marks(tmp_path, engine):
