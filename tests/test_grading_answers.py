@@ -1,6 +1,7 @@
 """What single answers are worth: no point for what only looks right, no refusal of what is honest, and no error that costs more than its question."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,43 @@ def test_of_a_doubled_question_the_last_answered_cell_counts(sandbox):
         ((RIGHT, wrong, stub), 0),
     ]:
         assert grade("ann", cells(*sources), read, sandbox)["questions"]["softmax"]["score"] == score
+
+
+@pytest.mark.parametrize(
+    "helper",
+    [
+        "try:\n    import nothing_of_this_name\nexcept ImportError:\n    def grow(z): return (z - z.amax(-1, keepdim=True)).exp()\n",
+        "if True:\n    shift = lambda z: z.amax(-1, keepdim=True)\nfor _ in range(1):\n    def grow(z): return (z - shift(z)).exp()\n",
+        "from __future__ import annotations\ndef grow(z: Missing) -> Missing: return (z - z.amax(-1, keepdim=True)).exp()\n",
+        "with torch.no_grad():\n    class Grower:\n        def __call__(self, z): return (z - z.amax(-1, keepdim=True)).exp()\ngrow = Grower()\n",
+    ],
+)
+def test_a_helper_is_found_wherever_it_stands_in_another_cell(helper, sandbox):
+    answers = {"softmax": body("return grow(logits) / grow(logits).sum(-1, keepdim=True)"), "cost": helper}
+    assert marked("softmax-likelihood", answers, sandbox)["questions"]["softmax"]["score"] == 4
+
+
+def test_what_a_notebook_displays_stops_no_cell(sandbox):
+    source = "from IPython.display import Markdown, HTML as H\ndisplay(Markdown('# My answer'))\nH('x')\n" + RIGHT
+    assert entry_of(sandbox, source)["score"] == 4
+
+
+LONG = {
+    "chain of attributes": "x = 0\n" + "x" + ".a" * 900 + "\n",
+    "many chains": ("x" + ".a" * 90 + "\n") * 500,
+    "each line needs the one before": "x0 = 0\n" + "".join(f"x{n + 1} = x{n}\n" for n in range(5000)),
+    "one line of nothing": "x ? " + " " * 90_000 + "\n",
+    "a line that may be a magic": "x" + ", " * 40_000 + "\n!ls\n",
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_cell_made_to_be_read_slowly_is_read_fast(name, sandbox):
+    # In the cell itself, and where another cell stands on it.
+    began = time.process_time()
+    marked("softmax-likelihood", {"softmax": LONG[name] + RIGHT, "cost": LONG[name]}, sandbox)
+    marked("softmax-likelihood", {"softmax": body("return x5000"), "cost": LONG[name]}, sandbox)
+    assert time.process_time() - began < 20
 
 
 def test_a_library_that_is_not_there_is_named(sandbox):

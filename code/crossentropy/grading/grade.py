@@ -29,7 +29,7 @@ STATUS = (
     "crashed",
     "unreadable",
 )
-LONGEST_SOURCE = 200_000
+LONGEST_SOURCE = 100_000
 # Bits.
 LONGEST_DECIMAL = 4_000
 TRIES = 2
@@ -147,7 +147,7 @@ def _parsed(source: str) -> _Parsed | str:
                 return _Parsed(text, tree, _free(text, tree))
         except SyntaxError as error:
             problem = problem or f"The cell is no Python: {wire.clean(str(error.msg))}, line {error.lineno}."
-        except (ValueError, RecursionError, MemoryError):
+        except Exception:  # a null byte, nesting beyond the parser's limits
             problem = problem or "The cell is no Python that can be read."
     return problem
 
@@ -264,25 +264,31 @@ def _used(grade_id: str, mine: _Parsed, parsed: Mapping[str, _Parsed | str], ass
     known = set(dir(builtins)) | _bound(mine.tree)
     for _, text in assignment.setup:
         known |= _bound(ast.parse(text))
-    elsewhere = [
-        (statement, names)
-        for name, other in parsed.items()
-        if name != grade_id and not isinstance(other, str)
-        for statement in other.tree.body
-        if (names := _bound(ast.Module([statement], [])))
-    ]
+    elsewhere: list[ast.stmt] = []
+    future: list[ast.stmt] = []
+    makers: dict[str, list[int]] = {}
+    for name, other in parsed.items():
+        if name == grade_id or isinstance(other, str):
+            continue
+        for statement in other.tree.body:
+            if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
+                future.append(statement)
+                continue
+            for bound in _bound(ast.Module([statement], [])):
+                makers.setdefault(bound, []).append(len(elsewhere))
+            elsewhere.append(statement)
     taken: set[int] = set()
     waiting = set(mine.free) - known
     while waiting:
         known |= waiting
         found: set[str] = set()
-        for index, (statement, names) in enumerate(elsewhere):
-            if index not in taken and names & waiting:
-                taken.add(index)
-                part = ast.Module([statement], [])
-                found |= _free(_text([statement]), part)
+        for index in {index for name in waiting for index in makers.get(name, [])} - taken:
+            taken.add(index)
+            part = ast.Module([elsewhere[index]], [])
+            found |= _free(_text(part.body), part)
         waiting = found - known
-    return ast.Module([statement for index, (statement, _) in enumerate(elsewhere) if index in taken], [])
+    # What another cell takes from the future holds for its functions wherever they stand.
+    return ast.Module([*(future if taken else []), *(elsewhere[index] for index in sorted(taken))], [])
 
 
 class _InHex(ast.NodeTransformer):

@@ -129,7 +129,7 @@ def without_magics(source: str) -> str:
     for line in source.splitlines():
         bare = line.strip()
         special = bare.startswith(("%", "!", "?")) or bool(re.fullmatch(r"[\w.]+\?{1,2}", bare))
-        line = re.sub(r"^(\s*[\w, ]+=)\s*[%!].*", r"\1 None", line)
+        line = re.sub(r"^(\s*\w[\w, ]*=)\s*[%!].*", r"\1 None", line)
         kept.append(line[: len(line) - len(line.lstrip())] + "pass" if special else line)
     return "\n".join(kept)
 

@@ -13,7 +13,7 @@ import operator
 import sys
 import types
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 # What forbidding a name forbids besides: all that gives its answer at once, by one gradient or by a trivial argument. Parts of names, in
@@ -55,6 +55,7 @@ CHAINS = {
     "torch.mps.is_available", "torch.backends.mps.is_available", "torch.backends.mps.is_built", "torch.backends.cudnn.deterministic",
     "torch.backends.cudnn.benchmark", *(f"{module}.{name}" for module, names in PARTLY.items() if "." in module for name in names),
 }  # fmt: skip
+LONGEST_CHAIN = max(name.count(".") for name in CHAINS)
 # Methods of a tensor that are modules of torch as well: they are called, and nothing is taken out of them.
 METHODS = {"cuda", "cpu", "xpu", "mtia", "storage", "copy"}
 # Other libraries that hold an answer: of no use in the child, where they are not; named here so that a reader learns why.
@@ -117,8 +118,9 @@ def broken_rule(tree: ast.AST, forbid: Iterable[str]) -> str | None:
     parts = keys(forbid)
     if not parts:
         return None
-    source = _Source(tree, parts)
-    for node in ast.walk(tree):
+    nodes = [*ast.walk(tree)]
+    source = _Source(nodes, parts)
+    for node in nodes:
         for problem in source.problems(node):
             return problem
     return copied(tree)
@@ -127,13 +129,13 @@ def broken_rule(tree: ast.AST, forbid: Iterable[str]) -> str | None:
 class _Source:
     """A parsed source, and what must be known of all of it to judge a part."""
 
-    def __init__(self, tree: ast.AST, parts: tuple[str, ...]) -> None:
+    def __init__(self, nodes: list[ast.AST], parts: tuple[str, ...]) -> None:
         self.parts = parts
-        self.parents = {id(child): node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
-        self.used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        self.parents = {id(child): node for node in nodes for child in ast.iter_child_nodes(node)}
+        self.used = {node.id for node in nodes if isinstance(node, ast.Name)}
         # Names under which a module stands that is open in part.
         self.partly: dict[str, set[str]] = {}
-        for node in ast.walk(tree):
+        for node in nodes:
             if isinstance(node, ast.Import):
                 found = [(alias.name, alias.asname or alias.name) for alias in node.names]
             elif isinstance(node, ast.ImportFrom):
@@ -161,7 +163,7 @@ class _Source:
             yield from self._taken(node)
         elif isinstance(node, ast.Attribute):
             if not self._harmless(node):
-                yield from self._name(node.attr, f"uses {_dotted(node)}")
+                yield from self._name(node.attr, node)
         elif isinstance(node, ast.MatchClass):
             if node.patterns:
                 yield "matches a class by position, which hides what is used"
@@ -171,7 +173,7 @@ class _Source:
             if _dunder(node.name) and node.name not in DEFINED:
                 yield f"defines {node.name}, which hides what is used"
         elif isinstance(node, ast.ClassDef):
-            if node.keywords:
+            if any(keyword.arg in {None, "metaclass"} for keyword in node.keywords):
                 yield "gives a class a class of its own, which hides what is used"
         elif isinstance(node, ast.Name):
             yield from self._plain_name(node)
@@ -252,26 +254,29 @@ class _Source:
             return isinstance(node.value, ast.Name) and node.value.id == "re"
         if node.attr == "wraps":
             return self._innermost(node)
-        whole: ast.AST = node
-        while True:
-            if isinstance(whole, ast.Attribute) and _dotted(whole) in CHAINS:
+        whole: ast.AST | None = node
+        for _ in range(LONGEST_CHAIN):
+            if isinstance(whole, ast.Attribute) and _chain(whole) in CHAINS:
                 return True
-            if not isinstance(over, ast.Attribute):
-                return node.attr in METHODS and call is not None
-            whole, over = over, self.parent(over)
+            whole = over if isinstance(over, ast.Attribute) else None
+            over = self.parent(over) if whole is not None and over is not None else None
+        return node.attr in METHODS and call is not None
 
-    def _name(self, name: str, what: str) -> Iterator[str]:
-        if _forbidden(name, self.parts):
-            yield f"{what}, which this question forbids"
-        elif _hiding(name):
-            yield f"{what}, which hides what is used"
+    def _name(self, name: str, what: str | ast.expr) -> Iterator[str]:
+        wrong = (
+            "this question forbids" if _forbidden(name, self.parts) else "hides what is used" if _hiding(name) else ""
+        )
+        if wrong:
+            yield f"{what if isinstance(what, str) else f'uses {_dotted(what)}'}, which {wrong}"
 
 
-def _forbidden(name: str, parts: Iterable[str]) -> bool:
+@lru_cache(maxsize=2**14)
+def _forbidden(name: str, parts: tuple[str, ...]) -> bool:
     bare = _bare(name)
     return any(part[1:] == bare if part.startswith("=") else part in bare for part in parts)
 
 
+@lru_cache(maxsize=2**14)
 def _hiding(name: str) -> bool:
     return (
         (name.startswith("_") and name not in DUNDERS)
@@ -386,6 +391,15 @@ def _leading_out() -> frozenset[str]:
     # torch.functional is another module, torch.nn.functional is one that everybody writes out.
     allowed = {name.rpartition(".")[2] for name in MODULES}
     return frozenset(found - allowed - {name for kind in (torch.Tensor, list, dict, str) for name in dir(kind)})
+
+
+def _chain(node: ast.expr) -> str:
+    """A name and the attributes after it, if they are few."""
+    parts: list[str] = []
+    while isinstance(node, ast.Attribute) and len(parts) < LONGEST_CHAIN:
+        parts.append(node.attr)
+        node = node.value
+    return ".".join([node.id, *reversed(parts)]) if isinstance(node, ast.Name) else ""
 
 
 def _dotted(node: ast.expr) -> str:
