@@ -59,6 +59,23 @@ def test_a_name_of_the_student_s_own_makes_no_other_s_reachable(sandbox):
     assert all(outcome.problem.text.startswith("AttributeError") for outcome in ask(sandbox, text, BAN).outcomes)
 
 
+@pytest.mark.parametrize(
+    ("forbid", "call"),
+    [
+        ("kl_div", "torch.nn.functional.kl_div(logits, logits)"),
+        ("cross_entropy", "torch.nn.KLDivLoss()(logits, logits)"),
+        ("cross_entropy", "torch.nn.functional.multilabel_soft_margin_loss(logits[None], logits[None])"),
+        ("softmax", "torch.nn.functional.gumbel_softmax(logits)"),
+        ("entropy", "logits.bernoulli()"),
+    ],
+)
+def test_a_function_that_torch_makes_of_others_is_seen_by_its_name(forbid, call, sandbox):
+    # Reached as nobody can read it: the name stands in the source only here.
+    source = f"def softmax(logits): return {call}\n"
+    assert ask(sandbox, source, [forbid]).used
+    assert ask(sandbox, source, ["logsumexp"]).used == []
+
+
 def test_an_optimiser_may_step(sandbox):
     # torch makes classes of tensors then, and runs operations that are no mathematics.
     step = "w = torch.zeros(3, requires_grad=True)\nw.sum().backward()\ntorch.optim.SGD([w], lr=0.1).step()\n"

@@ -540,6 +540,9 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Callable[[], bool]:
             refuse(OWN_CLASS, OWN_CLASS)
         known.add(cls)
 
+    def refusing(name: str) -> Callable[..., None]:
+        return lambda *_, **__: refuse(name, name)
+
     watcher = Watching()
     watcher.__enter__()
     if not forbidden:
@@ -550,6 +553,12 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Callable[[], bool]:
     for module in (torch._C, dispatch):
         for name in DOORS:
             module.__dict__.pop(name, None)
+    # Some of torch's functions are made of others, and no operation has their name.
+    for place in (torch, torch.nn.functional, torch.special, torch.Tensor):
+        for name in dir(place):
+            kept = isinstance(getattr(place, name, None), type | types.ModuleType)
+            if not kept and any(key in name.lower().replace("_", "") for key in forbidden):
+                setattr(place, name, refusing(name))
 
     def standing() -> bool:
         before = seen[0]
