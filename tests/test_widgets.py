@@ -1,12 +1,15 @@
 """What holds for every lab: its Python face, what it shows without a kernel, and its bundles. The page: tests/browser/."""
 
+import copy
 import gzip
 import json
 import math
 import re
 
 import ipywidgets
+import numpy
 import pytest
+import torch
 from bs4 import BeautifulSoup
 
 import crossentropy.widgets
@@ -243,7 +246,8 @@ def test_a_mark_knows_movement_from_rounding(before, after, slack, moves):
     console.log(JSON.stringify(compare(read({json.dumps(str(before).replace("inf", "Infinity"))}), read({json.dumps(str(after).replace("inf", "Infinity"))}), {slack})));
     """
     found = json.loads(node("--input-type=module", "-e", code))
-    assert found == {"moved": ["loss"] * moves, "stayed": ["loss"] * (not moves)}
+    rises, falls = moves and after > before, moves and after < before
+    assert found == {"rose": ["loss"] * rises, "fell": ["loss"] * falls, "moved": [], "stayed": ["loss"] * (not moves)}
 
 
 @pytest.mark.parametrize(
@@ -267,10 +271,10 @@ def test_python_shows_a_number_as_the_page_does():
 
 
 @pytest.mark.parametrize("p", [0.5, 0.9994, 0.9995, 1 - 1e-9, 1.0])
-def test_only_a_certainty_is_shown_as_one(p):
+def test_no_probability_of_a_softmax_is_shown_as_one(p):
     code = f"const {{ chance }} = await import({json.dumps((WIDGETS / 'js' / 'dom.js').as_uri())}); console.log(chance({p!r}));"
     shown = node("--input-type=module", "-e", code).strip()
-    assert shown == ("> 0.999" if 0.9995 <= p < 1 else f"{p:.3f}")
+    assert shown == ("> 0.999" if p >= 0.9995 else f"{p:.3f}")
 
 
 @pytest.mark.parametrize("lab", Lab.__subclasses__(), ids=lambda lab: lab.topic)
@@ -278,3 +282,53 @@ def test_a_lab_has_one_name_in_both_places(lab):
     source = (WIDGETS / "js" / f"{lab.topic}.js").read_text(encoding="utf8")
     assert f'label: "{lab.title}",' in source
     assert f"<caption>{lab.title}. " in lab().to_html()
+
+
+def test_a_list_of_a_lab_is_assigned_whole():
+    lab = crossentropy.widgets.GradientLab()
+    for change in (
+        lambda: lab.logits.__setitem__(0, -5.0),
+        lambda: lab.logits.append(1.0),
+        lambda: lab.probability.sort(),
+        lambda: lab.logits.__iadd__([1.0]),
+    ):
+        with pytest.raises(TypeError, match="assign a new list"):
+            change()
+    before = lab.loss
+    changed = copy.deepcopy(lab.logits)
+    changed[0] = -5.0
+    assert lab.logits == [2.0, 0.5, 0.1]
+    assert lab.loss == before
+    lab.logits = changed
+    assert lab.loss > before + 5
+
+
+def test_scalars_of_torch_and_numpy_are_numbers():
+    lab = crossentropy.widgets.GradientLab(learning_rate=numpy.float32(0.5), steps=numpy.int64(3))
+    assert (lab.learning_rate, lab.steps) == (0.5, 3)
+    lab.learning_rate = torch.tensor(0.25)
+    lab.logits = [numpy.float32(1), torch.tensor(2), 3]
+    assert (lab.learning_rate, lab.logits) == (0.25, [1.0, 2.0, 3.0])
+    with pytest.raises(ValueError, match="weight must hold 6 numbers, got 2"):
+        crossentropy.widgets.LikelihoodLab(weight=torch.zeros(2, 3))
+    with pytest.raises(TypeError, match="steps must be an int, got float"):
+        lab.steps = numpy.float64(3)
+
+
+@pytest.mark.parametrize(
+    ("x", "text"),
+    [
+        (0.25, "0.25"),
+        (-2.06115e-9, "-0.00000000206115"),
+        (5.9868e-8, "0.000000059868"),
+        (0, "0"),
+        (1e-30, "0"),
+        (1000, "1000"),
+    ],
+)
+def test_a_number_field_hides_no_exponent(x, text):
+    code = f"const {{ written }} = await import({json.dumps((WIDGETS / 'js' / 'dom.js').as_uri())}); console.log(written({x!r}));"
+    shown = node("--input-type=module", "-e", code).strip()
+    assert "e" not in shown
+    assert abs(float(shown) - x) <= 1e-24
+    assert shown.startswith(text)

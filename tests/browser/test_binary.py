@@ -31,7 +31,7 @@ def numbers(path):
 
 def test_starts_with_the_books_lead(lab):
     assert lab.locator(".ce-summary").text_content() == (
-        "Yes has the probability 0.818: the loss is 0.201 nats, and the logit is pushed up with a force of 0.182."
+        "The probability of yes is 0.818: the loss is 0.201 nats, and the logit is pushed up with a force of 0.182."
     )
 
 
@@ -73,7 +73,7 @@ def test_a_soft_label_has_a_floor_and_nothing_pushes_there(lab):
     type_into(lab, "label", "0.8")
     type_into(lab, "logit", repr(log(4)))
     assert lab.locator(".ce-summary").text_content().startswith(
-        "Yes has the probability 0.800: the loss is 0.500 nats, and nothing pushes the logit. No logit gets below 0.500."
+        "The probability of yes is 0.800: the loss is 0.500 nats, and nothing pushes the logit. No logit gets below 0.500."
     )  # fmt: skip
 
 
@@ -85,5 +85,7 @@ def test_what_lies_beyond_the_plot_is_pinned_to_its_end(lab):
     # A tangent beyond the plot would stand beside the curve.
     assert lab.locator(".ce-push").nth(1).get_attribute("d") == ""
     assert (
-        lab.locator(".ce-summary").text_content().startswith("Yes has the probability 1.000: the loss is 4.25 × 10⁻¹⁸")
+        lab.locator(".ce-summary")
+        .text_content()
+        .startswith("The probability of yes is more than 0.999: the loss is 4.25 × 10⁻¹⁸")
     )

@@ -29,7 +29,7 @@ def test_a_shift_moves_the_normaliser_alone(lab):
     for quantity in ("probability", "log-probability", "odds"):
         assert marks(lab, quantity) == ["="] * 3
     assert lab.locator(".ce-summary").text_content() == (
-        "Class 0 is the most probable, with 0.728. Moved: log-sum-exp. Stayed: probability, log-probability, odds."
+        "Class 0 is the most probable, with 0.728. Fell: log-sum-exp. Stayed: probability, log-probability, odds."
     )
 
 

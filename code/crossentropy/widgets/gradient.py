@@ -75,7 +75,7 @@ class GradientLab(Lab):
         }
 
     def table(self) -> Table:
-        caption = f"Class {self.target} is true; after {self.steps} steps the loss is {show(self.loss)} nats"
+        caption = f"Class {self.target} is true; after {self.steps} {'step' if self.steps == 1 else 'steps'} the loss is {show(self.loss)} nats"
         columns = zip(self.walked, self.probability, self.gradient, strict=True)
         rows = [[f"class {k}", *map(show, numbers)] for k, numbers in enumerate(columns)]
         return caption, ["", "logit z", "probability p", "gradient p − y"], rows

@@ -21,6 +21,21 @@ from crossentropy.validation import require_choice, require_finite_number
 STATIC = Path(__file__).parent / "static"
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
+
+class Entries(list[float]):
+    """A list that is read and assigned whole. Changed in place it would leave the lab's results as they were."""
+
+    def _refuse(self, *_: object, **__: object) -> Any:
+        raise TypeError("the entries of a lab's list are not changed in place: assign a new list")
+
+    append = extend = insert = remove = pop = clear = sort = reverse = _refuse
+    __setitem__ = __delitem__ = __iadd__ = __imul__ = _refuse
+
+    def __reduce__(self) -> Any:
+        # A copy is an ordinary list.
+        return list, (list(self),)
+
+
 Result = float | str | list[float]
 Table = tuple[str, list[str], list[list[str]]]
 
@@ -34,19 +49,19 @@ class Number(TraitType[float, float]):
         self.tag(sync=True, state=True)
 
     def validate(self, obj: Any, value: Any) -> float:
-        return _bounded(value, str(self.name), self.low, self.high)
+        return _bounded(_plain(value), str(self.name), self.low, self.high)
 
 
 class Numbers(TraitType[list[float], Any]):
     """State: a list of floats within bounds; it may be set from any sequence, a torch tensor or a numpy array of one axis."""
 
     def __init__(self, default: Sequence[float], *, low: float, high: float, fewest: int, most: int) -> None:
-        super().__init__(list(default))
+        super().__init__(Entries(default))
         self.low, self.high, self.fewest, self.most = low, high, fewest, most
         self.tag(sync=True, state=True)
 
     def make_dynamic_default(self) -> list[float]:
-        return list(self.default_value)
+        return Entries(self.default_value)
 
     def validate(self, obj: Any, value: Any) -> list[float]:
         name = str(self.name)
@@ -54,8 +69,9 @@ class Numbers(TraitType[list[float], Any]):
         if not isinstance(values, Sequence) or isinstance(values, (str, bytes)):
             raise TypeError(f"{name} must be a sequence of numbers, got {type(value).__name__}")
         if not self.fewest <= len(values) <= self.most:
-            raise ValueError(f"{name} must hold {self.fewest} to {self.most} numbers, got {len(values)}")
-        return [_bounded(entry, f"{name}[{k}]", self.low, self.high) for k, entry in enumerate(values)]
+            wanted = f"{self.fewest}" if self.fewest == self.most else f"{self.fewest} to {self.most}"
+            raise ValueError(f"{name} must hold {wanted} numbers, got {len(values)}")
+        return Entries(_bounded(_plain(entry), f"{name}[{k}]", self.low, self.high) for k, entry in enumerate(values))
 
 
 class Whole(TraitType[int, int]):
@@ -67,6 +83,7 @@ class Whole(TraitType[int, int]):
         self.tag(sync=True, state=True)
 
     def validate(self, obj: Any, value: Any) -> int:
+        value = _plain(value)
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"{self.name} must be an int, got {type(value).__name__}")
         if not self.low <= value <= self.high:
@@ -163,7 +180,7 @@ class Lab(Shown):
     def _refresh(self, change: object = None) -> None:
         with self.hold_trait_notifications():
             for name, value in self.compute().items():
-                self.set_trait(name, value)
+                self.set_trait(name, Entries(value) if isinstance(value, list) else value)
 
     def __repr__(self) -> str:
         arguments = ", ".join(f"{name}={value!r}" for name, value in self.state.items())
@@ -216,6 +233,11 @@ def require_known_class(lab: Any, proposal: Any) -> Any:
 
 def _is_state(trait: object) -> bool:
     return isinstance(trait, TraitType) and bool(trait.metadata.get("state"))
+
+
+def _plain(value: Any) -> Any:
+    """A scalar of torch or numpy as Python's own; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 else value
 
 
 def _bounded(value: Any, name: str, low: float, high: float) -> float:

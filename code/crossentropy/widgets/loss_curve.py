@@ -47,8 +47,8 @@ class LossCurveLab(Lab):
     """A linear model on the wine, trained by gradient descent for 300 steps with one bug in it: real runs, in float64.
 
     In round 0 the curve of ``bug`` is shown. From round 1 on the curve of another one is, and ``bug`` is the reader's
-    answer until it is given as ``guess``; ``score`` counts the right ones. ``answer`` is the bug of the curve shown,
-    or "hidden". ``start`` is the first loss, ``loss`` the one at ``step``, ``nan_steps`` the number of steps without one.
+    answer until it is given as ``guess``; ``score`` is what the page has counted. ``answer`` is the bug of the curve shown,
+    or "hidden". ``start_loss`` is the first loss, ``loss`` the one at ``step``, ``nan_steps`` the number of steps without one.
 
     Args:
         bug: "none", or one of the nine bugs of ``crossentropy.widgets.loss_curve.BUGS``.

@@ -151,7 +151,7 @@ const LAB = {
     const best = soft ? ` No logit gets below ${show(binaryLoss(Math.log(label / (1 - label)), label))}.` : "";
     // Beside a soft label the gradient is a difference, and has its rounding.
     const push = Math.abs(slope) <= (soft ? 1e-15 : 0) ? "and nothing pushes the logit" : `and the logit is pushed ${slope < 0 ? "up" : "down"} with a force of ${show(Math.abs(slope))}`;
-    return `Yes has the probability ${chance(p, "more than")}: the loss is ${show(loss)} nats, ${push}.${best}${movement}`;
+    return `The probability of yes is ${chance(p, "more than")}: the loss is ${show(loss)} nats, ${push}.${best}${movement}`;
   },
 
   python: ({ logit, label }) => `import torch

@@ -58,9 +58,9 @@ export function show(x, decimals = 3) {
   return `${sign}${digits} × 10${superscript(Number(power))}`;
 }
 
-/** A probability; what only rounding would call certain is not. @param {number} p */
+/** A probability that is never 1, though its float may be. @param {number} p */
 export function chance(p, over = ">") {
-  return p < 1 && p >= 0.9995 ? `${over} 0.999` : show(p);
+  return p >= 0.9995 ? `${over} 0.999` : show(p);
 }
 
 /** A round number, on an axis. @param {number} x */
@@ -82,6 +82,11 @@ export function subscript(n) {
 
 /** @param {number} x @param {number} low @param {number} high */
 export const clamp = (x, low, high) => Math.min(Math.max(x, low), high);
+
+/** A number for a number field: in full, and never with an exponent, which a narrow field would hide. @param {number} x */
+export function written(x) {
+  return Math.abs(x) < 1e-6 && x !== 0 ? x.toFixed(25).replace(/0+$/, "").replace(/\.$/, "") : String(x);
+}
 
 /** Whole percent of a track, kept inside it. @param {number} fraction */
 export function percent(fraction) {

@@ -6,7 +6,7 @@
  *
  * State is the model's traits and nothing else: a view can be thrown away and built again at any moment.
  */
-import { copy, debounce, h, keepKeys, plainNumbers, show, tell, throttle } from "./dom.js";
+import { copy, debounce, h, keepKeys, plainNumbers, show, tell, throttle, written } from "./dom.js";
 
 /**
  * @typedef {Record<string, any>} State What the reader controls; the keys of the Python class's state traits.
@@ -69,6 +69,7 @@ import { copy, debounce, h, keepKeys, plainNumbers, show, tell, throttle } from 
 
 const SAVE_MILLISECONDS = 50;
 const ANNOUNCE_MILLISECONDS = 400;
+const REFUSE_MILLISECONDS = 700;
 const PLAYED = "played";
 
 /**
@@ -80,19 +81,21 @@ export function frame(lab) {
 }
 
 /**
- * Which quantities moved and which stayed between two sets of results.
+ * Which quantities rose, fell, moved both ways and stayed between two sets of results.
  * @param {Results} before
  * @param {Results} after
  * @param {number} [slack]
  */
 export function compare(before, after, slack = 0) {
-  const moved = /** @type {string[]} */ ([]);
-  const stayed = /** @type {string[]} */ ([]);
+  const found = { rose: /** @type {string[]} */ ([]), fell: /** @type {string[]} */ ([]), moved: /** @type {string[]} */ ([]), stayed: /** @type {string[]} */ ([]) };
   for (const [quantity, value] of Object.entries(after)) {
     const [old, now] = [before[quantity], value].map((v) => (Array.isArray(v) ? v : [v]));
-    (now.every((v, k) => k >= old.length || direction(old[k], v, slack) === "=") ? stayed : moved).push(quantity);
+    const marks = new Set(now.slice(0, old.length).map((v, k) => direction(old[k], v, slack)));
+    marks.delete("=");
+    const [mark] = marks;
+    (!marks.size ? found.stayed : marks.size > 1 ? found.moved : mark === "▲" ? found.rose : mark === "▼" ? found.fell : found.moved).push(quantity);
   }
-  return { moved, stayed };
+  return found;
 }
 
 /**
@@ -103,9 +106,9 @@ export function compare(before, after, slack = 0) {
  */
 export function movement(before, after, slack) {
   if (!before) return "";
-  const { moved, stayed } = compare(before, after, slack);
+  const { rose, fell, moved, stayed } = compare(before, after, slack);
   const list = (/** @type {string} */ verb, /** @type {string[]} */ names) => (names.length ? ` ${verb}: ${names.join(", ")}.` : "");
-  return list("Moved", moved) + list("Stayed", stayed);
+  return list("Rose", rose) + list("Fell", fell) + list("Moved both ways", moved) + list("Stayed", stayed);
 }
 
 /** @param {any} old @param {any} now @param {number} slack @returns {string} */
@@ -139,6 +142,7 @@ function mount(lab, model, el) {
   let gesture;
   let ours = false;
   let queued = false;
+  let told = "";
   /** @type {{ element: HTMLElement, refresh: (state: State) => void }[]} */
   let controls = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -207,8 +211,10 @@ function mount(lab, model, el) {
     const slack = Math.max(loose, looseness());
     for (const output of /** @type {any} */ (body.querySelectorAll("output[data-quantity]"))) write(output, slack);
     const text = lab.summary(state, results, lab.marks ? movement(before, results, slack) : "");
-    if (text !== summary.textContent) {
-      summary.textContent = text;
+    tell(summary, text);
+    // What is at work is announced when it rests.
+    if (text !== told && !panel.matches(":is([aria-busy], :has([aria-busy]))")) {
+      told = text;
       if (before) announce.call();
     }
     tell(code, lab.python(state));
@@ -263,7 +269,10 @@ function mount(lab, model, el) {
         box.after(reason);
         live.textContent = `${label}: ${bounds}.`;
       };
+      // A number that has only been begun, "-" or "1e", is not refused under the reader's fingers.
+      const refuseLater = debounce(refuse, REFUSE_MILLISECONDS);
       const accept = () => {
+        refuseLater.cancel();
         box.removeAttribute("aria-invalid");
         reason.remove();
       };
@@ -283,7 +292,7 @@ function mount(lab, model, el) {
       box.addEventListener("focus", () => player !== undefined && halt());
       box.addEventListener("input", () => {
         const value = typed();
-        if (value === null) refuse();
+        if (value === null) (Number.isNaN(box.valueAsNumber) ? refuseLater.call : refuse)();
         else {
           accept();
           set(options.set(state, value), which);
@@ -292,19 +301,30 @@ function mount(lab, model, el) {
       box.addEventListener("change", () => {
         const value = box.valueAsNumber;
         // Beyond the bounds, the bound; no number at all, what it was.
-        const refused = reason.isConnected;
+        const refused = reason.isConnected || Number.isNaN(value);
+        refuseLater.cancel();
         set(Number.isNaN(value) ? {} : options.set(state, nearest(Math.min(Math.max(value, min), max))));
         refresh(state, true);
         if (refused) box.after(reason);
       });
       range.addEventListener("input", () => set(options.set(state, nearest(fromSlider(range.valueAsNumber))), which));
       range.addEventListener("change", () => set({}));
+      // Where powers of ten are closer than whole numbers, a step would be lost in rounding.
+      range.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => {
+        const way = ["ArrowRight", "ArrowUp"].includes(event.key) ? 1 : ["ArrowLeft", "ArrowDown"].includes(event.key) ? -1 : 0;
+        if (!way || !whole || !slider.log) return;
+        const value = options.get(state) ?? min;
+        const next = nearest(fromSlider(toSlider(value) + way * slider.step));
+        if (next !== value) return;
+        event.preventDefault();
+        set(options.set(state, Math.min(Math.max(value + way, min), max)));
+      });
       const refresh = (/** @type {State} */ now, force = false) => {
         const value = options.get(now);
         if (value === undefined) return;
         // Never rewrite what is being typed: "1." would lose its point.
         if (force || typed() !== value) {
-          box.value = String(value);
+          box.value = written(value);
           box.removeAttribute("aria-invalid");
         }
         reason.remove();

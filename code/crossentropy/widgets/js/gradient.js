@@ -125,7 +125,7 @@ const LAB = {
       {},
       svg(
         "svg",
-        { class: "ce-drawing ce-chart", viewBox: `-26 -10 ${CURVE.width + 36} ${CURVE.height + 26}`, "aria-hidden": "true" },
+        { class: "ce-drawing ce-chart", viewBox: `-31 -10 ${CURVE.width + 41} ${CURVE.height + 26}`, "aria-hidden": "true" },
         svg("path", { class: "ce-frame", d: `M0,0V${CURVE.height}H${CURVE.width}` }),
         ...across,
         ...upward,

@@ -73,7 +73,11 @@ const LAB = {
   // The sums differ in their last digits from one order of the outcomes to the other.
   slack: () => 1e-15,
 
-  format: (quantity, value) => (quantity.length > 1 ? show(value) : `${show(100 * value, 1)} %`),
+  format(quantity, value) {
+    if (quantity.length > 1) return show(value);
+    if (value > 0 && value < 0.0005) return "< 0.1 %";
+    return value < 1 && value >= 0.9995 ? "> 99.9 %" : `${show(100 * value, 1)} %`;
+  },
 
   build(ui) {
     const bar = (/** @type {string} */ kind) => h("div", { class: `ce-bar ${kind}` });
@@ -223,7 +227,10 @@ const LAB = {
       const costs = p.map((pk, k) => (pk ? pk * -(unit === "bits" ? Math.log2 : Math.log)(q[k]) : 0));
       const finite = (/** @type {number} */ x) => (x < Infinity ? x : 0);
       const longest = Math.max(finite(total), finite(other), entropy, costs.reduce((sum, x) => sum + finite(x), 0));
-      const end = 2 ** Math.max(0, Math.ceil(Math.log2(longest)));
+      const endless = [total, kl, other].includes(Infinity);
+      const least = 2 ** Math.max(0, Math.ceil(Math.log2(longest)));
+      // What is infinite needs room to be seen.
+      const end = endless && longest > 0.9 * least ? 2 * least : least;
       const draw = (/** @type {HTMLElement} */ element, /** @type {number} */ value) => {
         element.style.width = value < Infinity ? percent(value / end) : "";
         element.classList.toggle("ce-endless", value === Infinity);

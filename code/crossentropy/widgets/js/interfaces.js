@@ -162,11 +162,12 @@ const LAB = {
   summary({ target, ...state }, results) {
     const [loss, least, greatest] = ["loss", "least", "greatest"].map((name) => show(/** @type {number} */ (results[name])));
     const [push, right] = ["gradient", "right-gradient"].map((name) => show(/** @type {number[]} */ (results[name])[target]));
+    const gradient = `The gradient of class ${target} is ${push}${push === right ? ", as it should be" : `; ${right} would be right`}.`;
     if (results.verdict === "right") return `Right: the loss is the cross-entropy, ${loss}, and the gradient is p − y.`;
     if (state.input_kind === "log-probabilities") return `Right all the same: log-softmax of a log-softmax changes nothing. The loss is ${loss}.`;
-    if (state.input_kind === "logits") return `NLLLoss only picks an entry and changes its sign: ${loss}. It can fall for ever, and its push of ${push} never rests.`;
-    if (!fused(state)) return `NLLLoss takes no logarithm: the loss is −p, ${loss}, and never above 0. The push on class ${target} is ${push}; ${right} would be right.`;
-    return `Softmax twice: whatever the logits, the loss stays between ${least} and ${greatest}. The push on class ${target} is ${push}; ${right} would be right.`;
+    if (state.input_kind === "logits") return `NLLLoss only picks an entry and changes its sign: ${loss}. It can fall for ever, and its gradient of ${push} for class ${target} never becomes smaller.`;
+    if (!fused(state)) return `NLLLoss takes no logarithm: the loss is −p, ${loss}, and never above 0. ${gradient}`;
+    return `Softmax twice: whatever the logits, the loss stays between ${least} and ${greatest}. ${gradient}`;
   },
 
   python(state) {

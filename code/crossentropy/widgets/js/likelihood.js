@@ -31,6 +31,9 @@ const BOX = [
   [VIEW.right, VIEW.high],
   [VIEW.left, VIEW.high],
 ];
+// Of a smaller region, in squared standard deviations, the name would lie over its neighbours; and half a name's width.
+const NAMED_AREA = 1.5;
+const NAME_ROOM = 34;
 // A marker for each grower, of about the same area, round (0, 0).
 const SHAPES = [
   (/** @type {number} */ s) => `m${4 * s},0a${4 * s},${4 * s} 0 1 1 ${-8 * s},0a${4 * s},${4 * s} 0 1 1 ${8 * s},0z`,
@@ -42,11 +45,14 @@ const LINE = { max: 2, ticks: [0, 0.5, 1, 1.5, 2] };
 
 const at = (/** @type {number[]} */ [x, y]) => `${(SCALE * (x - VIEW.left)).toFixed(1)},${(SCALE * (VIEW.high - y)).toFixed(1)}`;
 
+/** @param {number[][]} corners */
+const area = (corners) => Math.abs(corners.reduce((sum, [x, y], k) => sum + x * corners[(k + 1) % corners.length][1] - y * corners[(k + 1) % corners.length][0], 0)) / 2;
+
 /** How often each bottle occurs. @param {number} samples */
 const counts = (samples) => Y.map((_, i) => Math.ceil(Math.max(samples - i, 0) / Y.length));
 
-/** Whether all growers are the same everywhere: three equal columns of W, and three equal biases. @param {State} state */
-const undecided = ({ weight, bias }) => [weight.slice(0, 3), weight.slice(3), bias].every((row) => row.every((/** @type {number} */ value) => value === row[0]));
+/** The growers that have the same column of W and the same bias as grower k: their scores tie everywhere. @param {State} state @param {number} k */
+const tied = ({ weight, bias }, k) => GROWERS.filter((j) => [weight.slice(0, 3), weight.slice(3), bias].every((row) => row[j] === row[k]));
 
 /** -log of what each bottle's own grower gets. @param {State} state @returns {number[]} */
 const surprises = ({ weight, bias }) => X.map((x, i) => loss(affine(x, weight, bias), Y[i]));
@@ -116,8 +122,8 @@ const LAB = {
     const [present, best, blind] = ["ce-dot", "ce-best", "ce-blind"].map((name) => h("div", { class: name }));
     blind.style.left = percent(Math.log(GROWERS.length) / LINE.max);
     const seen = h("span", { class: "ce-hint" });
-    /** The least J in this page for this many samples. */
-    let least = { samples: 0, cost: Infinity };
+    /** The least J in this page, by the number of samples. @type {Map<number, number>} */
+    const least = new Map();
 
     const fitButton = ui.button("fit", "", () => {
       const path = fit(ui.state().samples);
@@ -187,13 +193,16 @@ const LAB = {
         list.replaceChildren(...kept);
       }
       GROWERS.forEach((k) => {
-        const corners = undecided(state) ? [] : region(weight, bias, k, BOX);
+        const same = tied(state, k);
+        // Where all tie there is no region; where two do, one for both.
+        const corners = same.length === GROWERS.length || same[0] !== k ? [] : region(weight, bias, k, BOX);
+        tell(names[k], `grower ${same.join(" or ")}`);
         regions[k].setAttribute("d", corners.length ? `M${corners.map(at).join("L")}Z` : "");
-        names[k].toggleAttribute("hidden", !corners.length);
+        names[k].toggleAttribute("hidden", area(corners) < NAMED_AREA);
         const centre = [0, 1].map((axis) => corners.reduce((sum, corner) => sum + corner[axis], 0) / (corners.length || 1));
         const [x, y] = at(centre).split(",");
-        names[k].setAttribute("x", x);
-        names[k].setAttribute("y", y);
+        names[k].setAttribute("x", String(clamp(Number(x), NAME_ROOM, size[0] - NAME_ROOM)));
+        names[k].setAttribute("y", String(clamp(Number(y), 12, size[1] - 6)));
       });
       const marks = [usedBottles, unusedBottles].map(() => GROWERS.map(() => ""));
       surprises(state).forEach((nats, i) => {
@@ -203,10 +212,12 @@ const LAB = {
         paths.forEach((path, k) => path.setAttribute("d", marks[which][k]));
       });
       const J = /** @type {number} */ (results.cost);
-      if (least.samples !== samples || J < least.cost) least = { samples, cost: J };
+      const smallest = Math.min(J, least.get(samples) ?? Infinity);
+      least.set(samples, smallest);
+      present.classList.toggle("ce-beyond", J > LINE.max);
       present.style.left = percent(J / LINE.max);
-      best.style.left = percent(least.cost / LINE.max);
-      tell(seen, `The dot is J, the upright line the best J seen with these samples: ${show(least.cost)}. The dotted line is log 3 = ${show(Math.log(3))}, the cost of knowing nothing.`);
+      best.style.left = percent(smallest / LINE.max);
+      tell(seen, `The dot is J, the upright line the best J seen with these samples: ${show(smallest)}. The dotted line is log 3 = ${show(Math.log(3))}, the cost of knowing nothing.`);
       tell(fitButton, ui.playing() ? "Pause" : "Fit");
     };
   },
@@ -216,17 +227,17 @@ const LAB = {
     const used = Math.min(samples, Y.length);
     const right = X.slice(0, used).filter((x, i) => {
       const z = affine(x, weight, bias);
-      return z.every((score, k) => k === Y[i] || score < z[Y[i]]);
+      return z.every((score) => score <= z[Y[i]]);
     }).length;
     const exact = ell / Math.LN10;
     const gone = [single === 0 ? "float32" : "", double === 0 ? "float64" : ""].filter(Boolean);
     const wrong = Math.abs(Math.log(single) - ell) > 0.01;
     const bottles = used === 1 ? "bottle lies" : "bottles lie";
-    let sentence = undecided({ weight, bias }) ? "All growers are equally probable everywhere: no region is anybody's." : `${right} of ${used} ${bottles} in their grower's region.`;
+    let sentence = tied({ weight, bias }, 0).length === GROWERS.length ? "All growers are equally probable everywhere: no region is anybody's." : `${right} of ${used} ${bottles} in their grower's region.`;
     sentence += ` J = ${show(J)}: a typical label had the probability ${chance(Math.exp(-J), "more than")}.`;
     if (gone.length) sentence += ` Together the labels have the probability 10${superscript(Math.round(exact))}, and ${gone.join(" and ")} ${gone.length > 1 ? "say" : "says"} 0; ℓ is an ordinary number.`;
     else if (wrong) sentence += " In float32 L is not 0 and yet wrong: it has come to the smallest numbers that there are.";
-    if (samples < OVERLAP_FROM) sentence += ` ${samples === 1 ? "This one sample is" : `These ${samples} samples are`} separable, at least in part: no best weights exist, J falls as they grow, and a fit stops before one passes ${LARGEST}.`;
+    if (samples < OVERLAP_FROM) sentence += ` ${samples === 1 ? "This one sample is" : `These ${samples} samples are`} separable, at least in part: no best weights exist, J falls for ever along some way, and a fit stops before a weight passes ${LARGEST}.`;
     return sentence;
   },
 

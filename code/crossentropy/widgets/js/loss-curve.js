@@ -10,7 +10,7 @@ const MOST_ROUNDS = 1000;
 const GAME = BUGS.length;
 const WIDTH = 600;
 const HEIGHT = 220;
-const LEFT = 70;
+const LEFT = 92;
 const FOOT = 25;
 const EDGE = 8;
 
@@ -53,7 +53,7 @@ const ABOUT = {
   },
   "clamped-sigmoid": {
     name: "a sigmoid before BCELoss",
-    story: "The worst bottle jumps to 100 and stays: there BCELoss clamps its logarithm. Use BCEWithLogitsLoss.",
+    story: "The worst bottle comes to 100 and stays: there BCELoss clamps its logarithm. Use BCEWithLogitsLoss.",
     call: 'F.binary_cross_entropy(z.sigmoid()[:, 0], (c == 1).double(), reduction="none")',
   },
   "logits-to-nll": {
@@ -104,7 +104,7 @@ const LAB = {
       step: Math.min(Math.max(Math.round(step), 0), STEPS - 1) || 0,
       round: count(round),
       guess: BUGS.includes(guess) ? guess : "open",
-      score: count(score),
+      score: Math.min(count(score), count(round)),
     };
   },
 
@@ -171,6 +171,7 @@ const LAB = {
       set: (_, bug) => ({ bug }),
     });
 
+    choice.classList.add("ce-wide");
     ui.body.append(
       choice,
       h("div", { class: "ce-buttons" }, play, answer, next),
@@ -260,7 +261,7 @@ const LAB = {
     const reading = `At step ${state.step} its loss is ${show(loss)}.`;
     if (hidden(state)) return `Which bug has this curve? ${reading}`;
     const { name, story } = ABOUT[shown(state)];
-    if (!round) return `${name[0].toUpperCase()}${name.slice(1)}. ${story} ${reading}`;
+    if (!round) return `The curve of ${name}. ${story} ${reading}`;
     const total = ended(state) ? ` That was the last of ${GAME} curves: you named ${score}.` : "";
     return `${guess === shown(state) ? `Right: ${name}.` : `You said: ${ABOUT[guess].name}. It was: ${name}.`} ${story}${total}`;
   },

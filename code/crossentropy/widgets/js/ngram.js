@@ -52,8 +52,11 @@ const bare = (word) => word.toLowerCase().replace(/[^a-z]/g, "");
 /** The two words that are meant, as the sonnet has them, or null. @param {string} text @returns {string | null} */
 function readContext(text) {
   const typed = text.trim().split(/\s+/);
-  const meant = typed.map((word) => (VOCABULARY.includes(word) ? word : VOCABULARY.find((known) => bare(word) && bare(known) === bare(word))));
-  return meant.length === 2 && meant.every(Boolean) ? meant.join(" ") : null;
+  const meant = typed.map((word) => (VOCABULARY.includes(word) ? [word] : VOCABULARY.filter((known) => bare(word) && bare(known) === bare(word))));
+  if (meant.length !== 2) return null;
+  const pairs = meant[0].flatMap((first) => meant[1].map((second) => `${first} ${second}`));
+  // Of words that differ in case alone, those that stand together.
+  return pairs.find((pair) => CONTEXTS.some((known) => pair === known.map((word) => VOCABULARY[word]).join(" "))) ?? pairs[0] ?? null;
 }
 
 /** @param {string} context */
@@ -147,20 +150,29 @@ function createLab() {
       };
     },
 
-    format: (quantity, value) => (quantity === "epoch" || quantity === "draw" ? String(value) : quantity === "next-word-probability" ? chance(value) : show(value, quantity === "floor" || quantity === "loss" ? 4 : 3)),
+    format: (quantity, value) => (quantity === "epoch" || quantity === "draw" ? String(value) : quantity === "next-word-probability" && value < 1 ? chance(value) : show(value, quantity === "floor" || quantity === "loss" ? 4 : 3)),
 
     build(ui) {
       const context = h("input", { type: "text", name: "context", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+      const reason = h("small", { class: "ce-reason" }, "two words of the sonnet");
+      const accept = () => {
+        context.removeAttribute("aria-invalid");
+        reason.remove();
+      };
       context.addEventListener("input", () => {
         const words = readContext(context.value);
-        if (words) context.removeAttribute("aria-invalid");
+        if (words) accept();
         else context.setAttribute("aria-invalid", "true");
         if (words) ui.set({ context: words }, "context");
       });
       context.addEventListener("change", () => {
+        const refused = readContext(context.value) === null;
         ui.set({});
         context.value = ui.state().context;
-        context.removeAttribute("aria-invalid");
+        accept();
+        if (!refused) return;
+        context.after(reason);
+        ui.say(`Context: ${reason.textContent}.`);
       });
       const places = [...new Set(CONTEXTS.map((pair) => pair.map((word) => VOCABULARY[word]).join(" ")))];
       const place = ui.choice({
@@ -355,7 +367,7 @@ function createLab() {
       const trained = results.epoch ? `After ${results.epoch} ${results.epoch === 1 ? "epoch" : "epochs"} the` : "Untrained, the";
       return (
         `${trained} loss is ${show(loss, 4)} nats a word, ${show(loss - FLOOR, 4)} above the floor: as unsure as among ${show(perplexity, perplexity < 10 ? 3 : 1)} equal words. ` +
-        `After ${quoted(state.context)} the first bet is ${quoted(VOCABULARY[p.indexOf(best)])}, with ${chance(best, "more than")}.` +
+        `After ${quoted(state.context)} the first bet is ${quoted(VOCABULARY[p.indexOf(best)])}, with ${best < 1 ? chance(best, "more than") : "certainty"}.` +
         (seen ? "" : " The sonnet has these two words nowhere in a row.")
       );
     },
@@ -390,7 +402,7 @@ with torch.no_grad():  # torch's own distributions, from a generator that a page
 
 optimiser = torch.optim.${method === "batched" ? "AdamW" : "SGD"}(model.parameters(), lr=${python(learning_rate)})
 size = ${method === "batched" ? "len(targets)" : 1}  # samples a step
-for _ in range(${epochs}):
+for _ in range(${run.epoch() || epochs}):
     for i in range(0, len(targets), size):
         optimiser.zero_grad()
         F.cross_entropy(model(contexts[i : i + size]), targets[i : i + size]).backward()
@@ -416,7 +428,7 @@ agree = same & (targets[:, None] == targets)
 loss = F.cross_entropy(model(contexts), targets).item()
 
 print("next-word-probability", next_word(context).tolist())
-print("epoch", ${epochs})
+print("epoch", ${run.epoch() || epochs})
 print("loss", loss)
 print("perplexity", math.exp(loss))
 print("floor", (same.sum(dim=1).double() / agree.sum(dim=1)).log().mean().item())

@@ -269,6 +269,12 @@ function render({ model, el }) {
   if (!Object.keys(clean(questions, model.get("answers"))).length && Object.keys(kept).length) set(kept);
   update();
   model.on("change:answers", update);
+  // Another tab keeps its answers in the same place.
+  const elsewhere = (/** @type {StorageEvent} */ { key: changed }) => {
+    if (changed === null || changed === key(part)) set(clean(questions, disk.load()));
+    else if (changed === key("before")) update();
+  };
+  addEventListener("storage", elsewhere);
   keepKeys(panel);
   el.append(panel);
   el.classList.add("ce-lab");
@@ -276,6 +282,7 @@ function render({ model, el }) {
   el.dataset.ready = "true";
   return () => {
     model.off("change:answers", update);
+    removeEventListener("storage", elsewhere);
     panel.remove();
     delete el.dataset.ready;
   };

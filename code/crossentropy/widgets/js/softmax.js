@@ -146,7 +146,7 @@ const LAB = {
     const probability = /** @type {number[]} */ (results.probability);
     const best = Math.max(...probability);
     const leaders = probability.flatMap((p, k) => (p === best ? [k] : []));
-    const who = leaders.length > 1 ? `Classes ${leaders.join(" and ")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
+    const who = leaders.length > 1 ? `Classes ${leaders.join(", ").replace(/, (\d+)$/, " and $1")} share the lead, each` : `Class ${leaders[0]} is the most probable,`;
     return `${who} with ${chance(best, "more than")}.${movement}`;
   },
 

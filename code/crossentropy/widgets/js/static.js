@@ -112,7 +112,9 @@ function arrive() {
   const visited = history.state?.labs;
   let first;
   if (given.length) [first] = apply(given, false);
-  else if (typeof visited === "string") apply(entries(visited), true);
+  // "Back" leads to where the reader was, not to the lab.
+  if (typeof visited === "string") first = undefined;
+  if (!given.length && typeof visited === "string") apply(entries(visited), true);
   keep();
   return first;
 }
