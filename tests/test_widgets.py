@@ -83,7 +83,8 @@ def test_lists_of_a_wrong_length_or_kind_are_refused_at_once(lab):
     for name, trait in traits(lab, Numbers):
         widget = lab()
         good = getattr(widget, name)
-        with pytest.raises(ValueError, match=f"{name} must hold {trait.fewest} to {trait.most} numbers, got"):
+        wanted = f"{trait.fewest}" if trait.fewest == trait.most else f"{trait.fewest} to {trait.most}"
+        with pytest.raises(ValueError, match=f"{name} must hold {wanted} numbers, got"):
             setattr(widget, name, good[:1] * (trait.most + 1))
         with pytest.raises(ValueError, match=re.escape(f"{name}[0] must lie in [{trait.low}, {trait.high}], got")):
             setattr(widget, name, [trait.high + 1.0, *good[1:]])
