@@ -5,9 +5,11 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from cases.hostile import RIGHT, body
 from crossentropy.exercises import load, run
+from crossentropy.exercises.data import brief
 from crossentropy.grading import assignment
 from crossentropy.grading import grade as grading
 from crossentropy.grading.grade import grade
@@ -82,7 +84,7 @@ def test_a_number_too_long_to_write_costs_nothing(sandbox):
     assert record["questions"]["softmax"]["score"] == 4
     assert record["questions"]["cost"]["status"] == "wrong"
     helped = {
-        "softmax": HUGE + body("return grow(logits)"),
+        "softmax": body("return grow(logits)"),
         "cost": f"{HUGE}def grow(z): return torch.zeros_like(z) + 0 * (x > 1)\n",
     }
     assert marked("softmax-likelihood", helped, sandbox)["questions"]["softmax"]["status"] == "wrong"
@@ -91,6 +93,10 @@ def test_a_number_too_long_to_write_costs_nothing(sandbox):
 def test_an_empty_answer_with_a_long_axis_is_only_wrong(sandbox):
     entry = entry_of(sandbox, body("return torch.zeros(2**24, 0, dtype=torch.float64)"))
     assert (entry["score"], entry["status"]) == (0, "wrong")
+
+
+def test_an_empty_tensor_is_told_without_its_axes():
+    assert brief(torch.zeros(2, 0)) == "[]"
 
 
 def test_of_a_doubled_question_the_last_answered_cell_counts(sandbox):

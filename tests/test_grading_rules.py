@@ -52,6 +52,13 @@ def test_what_gets_past_the_reading_is_seen_as_it_runs(name, sandbox):
     assert ask(sandbox, UNREAD[name], []).outcomes[0].value is not None
 
 
+def test_a_class_of_tensors_is_refused_where_it_is_made(sandbox):
+    # Without an operation of its own it still holds, under computed names, all that a tensor has.
+    source = f"class Mine(torch.Tensor): pass\n{RIGHT}"
+    assert ask(sandbox, source, BAN).used == ["a class of tensors of its own"]
+    assert ask(sandbox, source, []).trouble == []
+
+
 def test_a_name_of_the_student_s_own_makes_no_other_s_reachable(sandbox):
     source = "class A:\n    def softmax(self): return 0\ndef softmax(logits): return torch.softmax(logits, -1)\n"
     text = ast.unparse(renamed(ast.parse(source), BAN))

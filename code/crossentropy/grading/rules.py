@@ -96,8 +96,6 @@ DEFINED -= {
 # Fewer nodes than this two people write alike by chance.
 COPIED_NODES = 40
 COPIED_TEXT = 60
-# Statements in a row that are compared.
-LONGEST_COPY = 40
 
 
 def keys(forbid: Iterable[str]) -> tuple[str, ...]:
@@ -460,7 +458,7 @@ def _windows(body: list[ast.stmt], start: int) -> Iterator[tuple[int, str]]:
     """The runs of statements from ``start`` on, each one longer: how many nodes, and the form without the names."""
     seen: dict[str, int] = {}
     size, form = 0, ""
-    for statement in itertools.islice(body, start, start + LONGEST_COPY):
+    for statement in itertools.islice(body, start, None):
         if isinstance(statement, ast.FunctionDef | ast.ClassDef):
             break
         more, text = _form(statement, seen)
