@@ -9,7 +9,7 @@ import re
 from urllib.parse import quote
 
 import pytest
-from labs import assert_right, cases, controls, results
+from labs import assert_right, cases, controls, results, type_into
 from visitor import ROOT
 
 from javascript import assert_agree
@@ -570,3 +570,46 @@ def test_a_number_field_takes_a_decimal_comma_steps_as_its_slider_and_says_what_
     assert reason.count() == 1
     box.fill("1")
     assert reason.count() == 0
+
+
+def test_back_leads_to_where_the_reader_was(open_lab):
+    page, root = open_lab(SOFTMAX)
+    type_into(root, "shift", "5")
+    page.wait_for_url("**#softmax.shift=5")
+    page.evaluate("scrollTo({ top: 300, behavior: 'instant' })")
+    page.wait_for_timeout(200)
+    page.evaluate("location.hash = 'prop-shift'")
+    page.wait_for_function("scrollY !== 300")
+    page.go_back()
+    page.wait_for_function("Math.abs(scrollY - 300) < 2")
+    assert root.locator('[name="shift"]').input_value() == "5"
+
+
+def test_a_number_that_has_only_been_begun_is_not_refused_at_once(open_lab):
+    _, root = open_lab(SOFTMAX)
+    box = root.locator('input[name="logit"][data-index="1"]')
+    box.fill("")
+    box.press_sequentially("-3", delay=60)
+    assert root.locator(".ce-reason").count() == 0
+    assert box.get_attribute("aria-invalid") is None
+    assert root.locator(".ce-live").text_content() == ""
+    box.fill("")
+    box.press("-")
+    root.locator(".ce-reason").wait_for()
+    box.blur()
+    assert box.input_value() == "-3"
+
+
+def test_a_whole_number_moves_with_every_key(open_lab):
+    likelihood = next(case for case in cases() if case.lab.topic == "likelihood")
+    _, root = open_lab(likelihood)
+    type_into(root, "samples", "2")
+    slider = root.locator('[name="samples-slider"]')
+    shown = []
+    for key in ("ArrowRight", "ArrowRight", "ArrowLeft", "ArrowDown", "ArrowLeft", "ArrowLeft"):
+        slider.press(key)
+        shown.append(root.locator('[name="samples"]').input_value())
+    assert shown == ["3", "4", "3", "2", "1", "1"]
+    type_into(root, "samples", "4000")
+    slider.press("ArrowRight")
+    assert int(root.locator('[name="samples"]').input_value()) > 4001

@@ -223,3 +223,39 @@ def test_another_line_is_drawn_and_the_last_is_followed_by_the_first(open_lab):
     root.locator('[name="sample"]').click()
     assert results(root)["draw"] == 1
     assert results(root)["line"] != line
+
+
+def test_words_that_stand_together_are_meant(open_lab):
+    root = open_lab()
+    box = root.locator('[name="context"]')
+    box.fill("THY BEAUTYS")
+    box.blur()
+    assert box.input_value() == "thy beauty's"
+    box.fill("xyz abc")
+    box.blur()
+    assert box.input_value() == "thy beauty's"
+    assert root.locator(".ce-reason").text_content() == "two words of the sonnet"
+    assert "two words of the sonnet" in root.locator(".ce-live").text_content()
+    box.fill("forty winters")
+    assert root.locator(".ce-reason").count() == 0
+
+
+def test_a_line_that_is_sampled_is_read_out(open_lab):
+    root = open_lab()
+    root.locator('[name="sample"]').click()
+    line = root.locator('output[data-quantity="line"]').text_content()
+    assert root.locator(".ce-live").text_content() == f"Line 2: {line}"
+
+
+def test_a_training_is_announced_when_it_rests(open_lab):
+    root = open_lab()
+    root.page.emulate_media(reduced_motion="reduce")
+    said = "root => { globalThis.said = []; new MutationObserver(() => said.push(root.querySelector('.ce-live').textContent)).observe(root.querySelector('.ce-live'), { childList: true, characterData: true, subtree: true }); }"
+    root.evaluate(said)
+    root.locator('[name="train"]').click()
+    root.page.wait_for_timeout(3500)
+    assert epoch(root) > 0
+    assert root.evaluate("() => said") == []
+    root.locator('[name="pause"]').click()
+    root.page.wait_for_function("() => said.length > 0")
+    assert root.evaluate("() => said[said.length - 1]") == root.locator(".ce-summary").text_content()

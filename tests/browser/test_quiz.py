@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from crossentropy.widgets.inventory import to_moodle
 from crossentropy.widgets.quiz import is_right, load_questions, offered
@@ -492,3 +493,21 @@ def test_the_files_for_learning_platforms_are_there(visitor, origins):
     bodies = [page.request.get(link).body() for link in links]
     assert bodies[0].startswith(b"PK")
     assert bodies[1].decode() == to_moodle()
+
+
+def test_two_tabs_keep_what_both_were_told(open_quiz):
+    page, root = open_quiz()
+    other = page.context.new_page()
+    other.goto(page.url)
+    other.locator('[data-widget="quiz"][data-ready="true"]').first.wait_for()
+    second = other.locator('[data-widget="quiz"]').first
+    one, number = asked(root, "one"), asked(root, "number")
+    give(root, one, right_answer(one))
+    give(second, number, number["answer"])
+    for tab in (page, other):
+        tab.wait_for_function("Object.keys(JSON.parse(localStorage['crossentropy.quiz.softmax'])).length === 2")
+        expect(tab.locator('output[data-quantity="right"]').first).to_have_attribute("data-value", "2")
+    root.locator('[name="forget"]').click()
+    expect(second.locator('output[data-quantity="right"]')).to_have_attribute("data-value", "0")
+    give(second, number, number["answer"])
+    assert page.evaluate("Object.keys(JSON.parse(localStorage['crossentropy.quiz.softmax']))") == [number["name"]]
