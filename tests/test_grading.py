@@ -593,7 +593,7 @@ def test_however_it_ends_no_process_and_no_folder_is_left(way, tmp_path, namespa
         # What a worker had forked for it goes with it; the mother stays.
         wait_for(lambda: not any(map(name_of, born[1 if way == "worker-killed" else 0 :])), [], 20)
         if pid == run.pid:
-            run.wait(60)
+            assert run.wait(60) == (130 if way == "interrupted" else -how)
     finally:
         run.kill()
         run.wait()

@@ -107,13 +107,13 @@ def run(given: argparse.Namespace) -> int:
         if not 0 < given.seconds <= LONGEST or not 64 <= given.memory <= LARGEST:
             raise ValueError(f"seconds must be positive and at most {LONGEST}, and memory from 64 to {LARGEST} MB")
         roster = None if given.roster is None else report.read_roster(given.roster)
-        _prepare(given.out, given.submissions)
         found = submissions.find(
             given.submissions,
             chosen.name,
             stubs={question.grade_id: question.stub for question in chosen.questions},
             leave_out=given.out,
         )
+        _prepare(given.out, given.submissions)
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -136,6 +136,9 @@ def run(given: argparse.Namespace) -> int:
     for student, old, new in moved:
         print(f"moved: {_shown(student)} {old} -> {new}")
     for student, others in report.duplicates(records).items():
+        # Once a group, by its first.
+        if student > min(others):
+            continue
         print(f"same answers: {_shown(student)} and {', '.join(map(_shown, others))}")
     print(f"{len(records)} submissions; grades are in {given.out}/grades.csv")
     return 0
