@@ -588,12 +588,12 @@ def test_back_leads_to_where_the_reader_was(open_lab):
 def test_a_number_that_has_only_been_begun_is_not_refused_at_once(open_lab):
     _, root = open_lab(SOFTMAX)
     box = root.locator('input[name="logit"][data-index="1"]')
-    box.fill("")
+    box.select_text()
     box.press_sequentially("-3", delay=60)
     assert root.locator(".ce-reason").count() == 0
     assert box.get_attribute("aria-invalid") is None
     assert root.locator(".ce-live").text_content() == ""
-    box.fill("")
+    box.select_text()
     box.press("-")
     root.locator(".ce-reason").wait_for()
     box.blur()

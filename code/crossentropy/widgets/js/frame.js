@@ -292,7 +292,7 @@ function mount(lab, model, el) {
       box.addEventListener("focus", () => player !== undefined && halt());
       box.addEventListener("input", () => {
         const value = typed();
-        if (value === null) (Number.isNaN(box.valueAsNumber) ? refuseLater.call : refuse)();
+        if (value === null) (box.validity.badInput ? refuseLater.call : refuse)();
         else {
           accept();
           set(options.set(state, value), which);
