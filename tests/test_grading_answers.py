@@ -10,7 +10,7 @@ import torch
 from cases.hostile import RIGHT, body
 from crossentropy.exercises import load, run
 from crossentropy.exercises.data import brief
-from crossentropy.grading import assignment
+from crossentropy.grading import assignment, wire
 from crossentropy.grading import grade as grading
 from crossentropy.grading.grade import grade
 from crossentropy.grading.sandbox import Limits
@@ -134,6 +134,35 @@ def test_of_a_doubled_question_the_last_answered_cell_counts(sandbox):
 def test_a_helper_is_found_wherever_it_stands_in_another_cell(helper, sandbox):
     answers = {"softmax": body("return grow(logits) / grow(logits).sum(-1, keepdim=True)"), "cost": helper}
     assert marked("softmax-likelihood", answers, sandbox)["questions"]["softmax"]["score"] == 4
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "print({0})",
+        "f'{{{0}}}'",
+        "str({0}) + '%s' % ({0},)",
+        "print(torch.nn.Parameter({0}.detach()), {0}.detach().requires_grad_() * 2)",
+        "assert {0} is not None, {0}",
+        "w = torch.ones(3, requires_grad=True)\nw.sum().backward()\nprint(w.grad, {0}.shape)",
+        "print(torch.ones(2, 2).to_sparse(), torch.tensor([]), torch.tensor([1e20, math.nan]), torch.ones(2000))",
+    ],
+)
+def test_a_tensor_may_be_shown_anywhere(said, sandbox):
+    above, inside = said.format("torch.tensor([1.0, 2.0])"), said.format("logits")
+    indented = "".join(f"    {line}\n" for line in inside.splitlines())
+    answer = RIGHT.replace(":\n", f":\n{indented}", 1)
+    entry = entry_of(sandbox, f"import math\n{above}\n{answer}\n{above}\nprint(softmax(torch.ones(3)))\n")
+    assert (entry["score"], entry["status"]) == (4, "correct"), entry["message"]
+
+
+def test_a_tensor_s_text_is_torch_s_own(sandbox):
+    given = [torch.ones(3), torch.ones(2, requires_grad=True) * 2, torch.nn.Parameter(torch.eye(2)), torch.tensor(2.5)]
+    source = "w = torch.nn.Parameter(torch.eye(2))\nraise RuntimeError([torch.ones(3), torch.ones(2, requires_grad=True) * 2, w, torch.tensor(2.5)])\n"
+    for forbidden in ([], ["softmax"]):
+        cells = [("cell", f"import torch\n{source}")]
+        ((_, text),) = sandbox.ask(cells, "softmax", [], forbidden=forbidden).reply.trouble
+        assert text == wire.clean(f"RuntimeError: {given}")
 
 
 def test_what_a_notebook_displays_stops_no_cell(sandbox):

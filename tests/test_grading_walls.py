@@ -1,5 +1,6 @@
 """The walls: what a child can reach, that one question leaves nothing to the next, and that the parent believes nothing that comes back."""
 
+import contextlib
 import json
 import os
 import signal
@@ -164,6 +165,8 @@ def test_a_plain_answer_is_read_however_it_is_cut():
         (LOADED + frame({"kind": "end", "used": []}) + LOADED, "after the end"),
         (struct.pack("<II", 2**31, 0), "larger than any answer"),
         (LOADED + 3 * frame(VALUE, bytes(24)), "out of its order"),
+        (frame({"kind": "loaded", "trouble": [[]], "found": True}), "pair expected"),
+        (LOADED + frame({**VALUE, "value": [["float64"], [3]]}, bytes(24)), "str expected"),
     ],
 )  # fmt: skip
 def test_whatever_is_no_plain_answer_ends_the_reading(data, reason):
@@ -179,6 +182,65 @@ def test_random_bytes_are_refused_or_wait_for_more(data, cut):
     except wire.Broken:
         return
     assert not reader.reply.outcomes
+
+
+@given(
+    st.sampled_from(["loaded", "outcome", "end"]),
+    st.sampled_from(["trouble", "found", "used", "value", "problem", "gradients", "after"]),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+        max_leaves=5,
+    ),
+)
+def test_whatever_a_frame_holds_the_reader_knows_what_to_say(kind, key, value):
+    whole = {"loaded": {"trouble": [], "found": True}, "outcome": VALUE, "end": {"used": []}}[kind]
+    data = frame({**whole, "kind": kind} | ({key: value} if key in whole else {}), bytes(24) * (kind == "outcome"))
+    reader = wire.Reader(CALLS)
+    with contextlib.suppress(wire.Broken):
+        reader.feed((b"" if kind == "loaded" else LOADED) + data)
+
+
+def test_a_frame_that_the_reader_fails_on_is_broken(monkeypatch):
+    monkeypatch.setattr(wire, "_text", lambda value: 1 / 0)
+    with pytest.raises(wire.Broken, match="cannot be read"):
+        wire.Reader(CALLS).feed(frame({"kind": "loaded", "trouble": [["a", "b"]], "found": True}))
+
+
+# Writes past the grader's own frames, as only who knows this file can.
+FORGED = """
+import json, os
+header = json.dumps({"kind": "loaded", "trouble": [[]], "found": True}).encode()
+os.write(3, len(header).to_bytes(4, "little") + bytes(4) + header)
+"""
+
+
+def test_after_a_broken_frame_every_question_has_its_own_end(sandbox):
+    assert sandbox.ask([("cell", FORGED + RIGHT)], "softmax", CALLS, limits=SHORT).ending == "broken"
+    endless = sandbox.ask([("cell", "while True: pass")], "softmax", CALLS, limits=Limits(cpu=0.5, wall=8))
+    assert endless.ending == "cpu"
+    assert sandbox.ask([("cell", RIGHT)], "softmax", CALLS, limits=SHORT).ending == "ended"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_while_a_reply_is_read_leaves_no_end_to_the_next(error, namespaces, monkeypatch):
+    def fail(*_):
+        raise error
+
+    with Sandbox() as mine:
+        mine.start()
+        with monkeypatch.context() as patched:
+            patched.setattr(wire.Reader, "feed", fail)
+            with pytest.raises(error):
+                mine.ask([("cell", RIGHT)], "softmax", CALLS, limits=SHORT)
+        assert mine.ask([("cell", "import os\nos._exit(1)")], "softmax", CALLS, limits=SHORT).ending == "failed"
+        # The end of another question is believed to be nobody's.
+        mine._asked += 1
+        monkeypatch.setattr(
+            json, "dumps", lambda told, dumps=json.dumps: dumps({**told, "number": 1} if "wall" in told else told)
+        )
+        with pytest.raises(Lost, match="another question"):
+            mine.ask([("cell", RIGHT)], "softmax", CALLS, limits=SHORT)
 
 
 def test_a_text_from_a_student_is_one_short_line_without_addresses():

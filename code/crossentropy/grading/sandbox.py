@@ -229,6 +229,7 @@ class Sandbox:
         self._mother = mother
         self._own: Mother | None = None
         self._control: socket.socket | None = None
+        self._asked = 0
 
     def __enter__(self) -> "Sandbox":
         return self
@@ -339,19 +340,23 @@ class Sandbox:
         question = wire.request(cells, function, calls, forbidden)
         reader = wire.Reader(calls)
         ours, theirs = socket.socketpair()
+        self._asked += 1
         with ours:
             end = time.monotonic() + limits.wall + GRACE_SECONDS
             try:
                 with theirs:
-                    socket.send_fds(self._control, [json.dumps(limits.record()).encode()], [theirs.fileno()])
+                    told = {**limits.record(), "number": self._asked}
+                    socket.send_fds(self._control, [json.dumps(told).encode()], [theirs.fileno()])
                 broken = self._converse(ours, question, reader, end)
                 ours.close()
                 told = self._hear(max(1.0, end - time.monotonic()))
-            except OSError as error:
+                if told["number"] != self._asked:
+                    raise Lost("the worker answers another question")
+            except BaseException as error:
+                # Whatever it was: an end that nobody has read would be taken for the next question's.
                 self.close()
-                raise Lost("the worker went away") from error
-            except Lost:
-                self.close()
+                if isinstance(error, OSError):
+                    raise Lost("the worker went away") from error
                 raise
         code = int(told["end"])
         if code == NO_WALLS:

@@ -89,7 +89,12 @@ class Reader:
             text = bytes(self._waiting[8 : 8 + header])
             blob = bytes(self._waiting[8 + header : 8 + header + bulk])
             del self._waiting[: 8 + header + bulk]
-            self._frame(text, blob)
+            try:
+                self._frame(text, blob)
+            except Broken:
+                raise
+            except Exception as error:
+                raise Broken("a frame that cannot be read") from error
 
     def _frame(self, text: bytes, blob: bytes) -> None:
         if self.reply.ended:
@@ -105,7 +110,7 @@ class Reader:
             self.reply.loaded = True
             self.reply.found = _exactly(header["found"], bool)
             for row in _exactly(header["trouble"], list)[:8]:
-                name, problem = _exactly(row, list)
+                name, problem = _pair(row)
                 self.reply.trouble.append((_text(name), _text(problem)))
         elif kind == "outcome" and self.reply.loaded and len(self.reply.outcomes) < len(self.calls):
             self.reply.outcomes.append(_outcome(header, blob, self.calls[len(self.reply.outcomes)]))
