@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import crossentropy.softmax
-from cases.hostile import FORBIDDEN, HONEST, RIGHT, UNREAD
+from cases.hostile import BY_A_DETOUR, FORBIDDEN, HONEST, RIGHT, UNREAD
 from crossentropy.exercises import load, names
 from crossentropy.grading import notebook
 from crossentropy.grading.grade import _free
@@ -26,6 +26,17 @@ RUNS_ONLY = {"attention", "type-of-type"}
 @pytest.mark.parametrize("name", sorted(set(FORBIDDEN) - RUNS_ONLY))
 def test_every_road_to_the_forbidden_answer_is_seen_in_the_source(name):
     assert broken_rule(renamed(ast.parse(FORBIDDEN[name]), BAN), BAN)
+
+
+@pytest.mark.parametrize("name", BY_A_DETOUR)
+def test_every_detour_is_refused(name):
+    source = f"import torch\n{BY_A_DETOUR[name]}\n"
+    # Of the notebook's own first cell too, and the same without the name is harmless.
+    assert broken_rule(renamed(ast.parse(source), BAN), BAN, "import numpy as np")
+    assert (
+        broken_rule(ast.parse("import torch\ndef f(np): return f(np), np.char, np.kept\n"), BAN, "import numpy as np")
+        is None
+    )
 
 
 @pytest.mark.parametrize("name", HONEST)

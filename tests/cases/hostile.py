@@ -112,6 +112,91 @@ UNREAD = {
     ),
 }  # fmt: skip
 
+# Ways to a name that nobody reads, and their near variants: refused in the source, whatever would come of them. numpy is np in all of them.
+BY_A_DETOUR = {
+    "partly-open-under-another-name": "from operator import attrgetter as a\nL = a('log' + 'addexp')(np)",
+    "partly-open-in-a-class": "class A:\n    from operator import attrgetter as g\nA.g('log' + 'addexp')(1)",
+    "partly-open-in-a-branch-of-a-class": "class A:\n    if True:\n        from operator import itemgetter as g\nA.g",
+    "modules-under-another-name": "from sys import modules as m\nm['builtins']",
+    "whole-module-in-a-class": "class A:\n    import os as o\nA.o.getcwd()",
+    "main": "import timeit, __main__ as m\nm.timeit.timeit('1')",
+    "from-main": "from __main__ import timeit as t\nt.timeit('1')",
+    "internal-module": "import _testcapi\n_testcapi.run_in_subinterp('1')",
+    "file-of-ones-own": "from evil import L\nL",
+    "module-of-ones-own": "import evil\nevil.L",
+    "star-of-ones-own": "from evil import *",
+    "part-of-torch-s-needs": "import mpmath\nmpmath.libmp",
+    "object-of-the-error": "try: torch.Tensor.nothing\nexcept AttributeError as e: L = e.obj",
+    "object-of-the-error-matched": "match e:\n    case AttributeError(obj=found): pass",
+    "object-of-the-error-by-getattr": "getattr(e, 'obj')",
+    "format": "('{0.log' + 'addexp.x}').format(x)",
+    "format-literal": "'{0.shape}'.format(x)",
+    "format-item": "'{0[a]}'.format(x)",
+    "format-in-a-spec": "'{0:{1.a}}'.format(x, y)",
+    "format-map": "'{a}'.format_map(x)",
+    "format-of-a-name": "told = '{}'\ntold = '{0.log' + 'addexp.x}'\ntold.format(x)",
+    "format-of-an-argument": "told = '{}'\ndef f(told): return told.format(x)",
+    "format-of-str": "str.format(told, x)",
+    "format-a-module": "'{}'.format(np)",
+    "submodule": "K.get_submodule('t.log' + 'addexp')",
+    "parameter-by-name": "K.get_parameter('t.x')",
+    "parameter-dict": "torch.nn.ParameterDict()['log' + 'addexp']",
+    "store-in-a-module": "torch.nn.Module = object",
+    "store-in-a-class-of-a-module": "torch.nn.Module.t = 1",
+    "store-by-a-loop": "for torch.kept in [1]: pass",
+    "store-by-a-tuple": "a, torch.kept = 1, 2",
+    "delete-from-a-module": "del torch.exp",
+    "store-by-setattr": "setattr(torch, 'kept', 1)",
+    "dataclass-of-code": "class A: x: int = 0\nA.__annotations__['x or 1'] = int",
+    "dataclass-of-code-updated": "class A: x: int = 0\nd = A.__annotations__\nd.update({'x or 1': int})",
+    "dataclass-of-code-compared": "class A: x: int = 0\nA.__annotations__ == Mine()",
+    "open": "open('/tmp/evil.py', 'w')",
+    "open-under-another-name": "o = open",
+    "save-a-text": "np.savetxt('/tmp/evil.py', x)",
+    "map-memory": "np.memmap('/proc/self/mem')",
+    "lazy-f2py": "np.f2py.crackfortran.myeval('1', {})",
+    "lazy-ctypeslib": "np.ctypeslib.load_library('c', '/')",
+    "lazy-imported": "from numpy import f2py as f\nf.run_main([])",
+    "lazy-char": "np.char.sys",
+    "lazy-char-imported": "from numpy import char as c\nc.sys",
+    "lazy-by-getattr": "getattr(np, 'char')",
+    "behind-an-alias": "m = np\nm.char",
+    "behind-two-aliases": "m = torch.nn\nk = m.functional\nk.grad.torch",
+    "behind-one-of-two": "import math as m\nimport numpy as m\nm.char",
+    "behind-a-global": "def f():\n    global m\n    m = np\ndef g(): return m.char",
+    "behind-a-nonlocal": "def f():\n    m = np\n    def g():\n        nonlocal m\n        return m.char",
+    "behind-a-comprehension": "def f(): return [[np for np in [1]], np.char]",
+    "behind-a-class": "def f():\n    class A: np = 1\n    return np.char",
+    "compiler": "torch.Graph()",
+    "compiler-by-getattr": "getattr(torch, 'Graph')()",
+    "compiler-imported": "from torch import parse_schema as p\np('1')",
+    "module-handed-over": "f(np)",
+    "module-handed-over-by-name": "f(x=torch.nn)",
+    "module-in-a-list": "k = [np]",
+    "module-in-a-tuple": "a, b = np, 1",
+    "module-in-an-attribute": "K.t = np",
+    "module-in-an-item": "k[0] = np",
+    "module-in-a-class": "class A:\n    t = np",
+    "module-returned": "def f(): return np",
+    "module-by-lambda": "f = lambda: np",
+    "module-yielded": "def f(): yield torch.nn",
+    "module-as-a-default": "def f(np=np): return np",
+    "module-by-a-walrus": "(m := np)",
+    "module-by-a-choice": "m = np or 1",
+    "module-looped-over": "for m in (np,): pass",
+    "module-in-a-comprehension": "[f(np) for np in [np]]",
+    "module-through-an-own-getattr": "def getattr(a, b): return a\ngetattr(np, 'exp')",
+    "module-through-an-argument-getattr": "def f(getattr): return getattr(np, 'exp')",
+    "module-through-an-imported-hasattr": "from math import exp as hasattr\nhasattr(np, 'exp')",
+    "type-through-an-own-isinstance": "isinstance = lambda x: x\nisinstance(type)",
+    "module-matched": "match np:\n    case m: pass",
+    "module-as-a-context": "with np as m: pass",
+    "module-decorates": "@f(np)\ndef g(): pass",
+    "module-imported-inside": "def f():\n    import torch.nn.functional as F\n    return F",
+    "module-open-in-part-handed-over": "import operator\nf(operator)",
+    "module-open-in-part-behind-an-alias": "import operator\no = operator\no.attrgetter",
+}  # fmt: skip
+
 # Wrong, and busy with something else: for the cell that forbids nothing, so that all of it runs.
 WORTHLESS = {
     "always-equal": "class Agree(torch.Tensor):\n    def __eq__(self, other): return True\n    def __bool__(self): return True\n" + body("return Agree(torch.zeros(3))"),
@@ -268,6 +353,18 @@ HONEST = {
     "layers": (
         "net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU())\nnet(torch.zeros(3)).sum().backward()\n"
         "class Exp(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x): return x.exp()\n    @staticmethod\n    def backward(ctx, g): return g\n"
+        + RIGHT
+    ),
+    "libraries-that-may-be-missing": (
+        "from abc import ABC, abstractmethod\nfrom contextlib import nullcontext\nimport pandas as pd\nimport torchvision.transforms as T\nfrom tqdm.auto import tqdm as bar\n"
+        "try:\n    import cupy as xp\nexcept ImportError:\n    import numpy as xp\nclass Base(ABC):\n    @abstractmethod\n    def forward(self, x): ...\n"
+        + RIGHT
+        + "with nullcontext():\n    softmax(torch.zeros(2))\n"
+    ),
+    "modules-under-other-names": (
+        "import numpy as np, random, time\nnn = None\ntold = '{:.3f} {x!r:>{y}}'\nF = torch.nn.functional\nnn = torch.nn\nlinear = nn.Linear(2, 2)\nassert F is not None and hasattr(np, 'exp')\n"
+        "np.testing.assert_allclose(np.exp(0), 1)\nnp.random.seed(0)\ntorch.autograd.functional.jacobian(torch.exp, torch.zeros(2))\ntorch.backends.cudnn.deterministic = True\n"
+        "def mean(random, time=0): return random + time\nmean(1)\ntold.format(1.0, x=2, y=3)\n'{:.2f}'.format(2.0)\n[*map('{:5.1f}'.format, [1.0])]\n"
         + RIGHT
     ),
     "rows": body(

@@ -185,7 +185,8 @@ def _entry(
         used = _used(question.grade_id, mine, parsed, assignment)
         both = ast.Module([*used.body, *mine.tree.body], [])
         mended = renamed(both, question.marks.forbid)
-        if problem := broken_rule(mended, question.marks.forbid):
+        setup = "\n".join(text for _, text in assignment.setup)
+        if problem := broken_rule(mended, question.marks.forbid, setup):
             return entry(question, 0, "forbidden", f"The answer {wire.clean(problem)}.")
         first, text = _text(mended.body[: len(used.body)]), mine.text
         if mended is not both:

@@ -1,7 +1,9 @@
 """What a question forbids, found by reading the source: nothing is run, and nothing that runs can talk this out of it.
 
 A ban on ``log_softmax`` is worth nothing while a source may look names up at run time. So where a question forbids anything, it also
-forbids the ways around: names that are computed (getattr, eval, ``__dict__``), modules that hold other modules, code from strings or files.
+forbids the ways around: names that are computed (getattr, eval, ``__dict__``), code from strings or files. No list of such ways is whole.
+So imports are a list of what is allowed, a module stands in front of a name and is never handed on, and what leads from it to another
+module is refused.
 Behind this stands the second watch, in the child: every operation that torch runs is seen there by its own name.
 """
 
@@ -10,8 +12,9 @@ import copy
 import importlib
 import itertools
 import operator
-import sys
+import string
 import types
+import warnings
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
@@ -44,9 +47,27 @@ PARTLY = {
     "warnings": {"filterwarnings", "simplefilter", "warn"},
     "copy": {"copy", "deepcopy"},
     "operator": {*operator.__all__} - {"attrgetter", "methodcaller", "call"},
+    "abc": {"ABC", "abstractmethod"},
+    "contextlib": {"nullcontext", "suppress"},
     "numpy.typing": {"ArrayLike", "DTypeLike", "NDArray"},
+    "numpy.testing": {
+        "assert_allclose", "assert_almost_equal", "assert_array_almost_equal", "assert_array_equal", "assert_array_less", "assert_equal",
+    },
+    "torch.autograd.functional": {"hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"},
     "torch.utils.data": {"DataLoader", "Dataset", "Subset", "TensorDataset", "random_split"},
-}
+}  # fmt: skip
+# Libraries that are not in the child, where an import of them gives nothing: notebooks begin with them.
+HARMLESS = {
+    "IPython", "PIL", "altair", "bokeh", "cupy", "cv2", "d2l", "datasets", "einops", "google", "h5py", "imageio", "ipykernel", "ipytest",
+    "ipywidgets", "lightning", "matplotlib", "mpl_toolkits", "nbgrader", "nltk", "otter", "pandas", "plotly", "polars", "pytest",
+    "pytorch_lightning", "requests", "rich", "seaborn", "skimage", "statsmodels", "tabulate", "tensorboard", "tokenizers", "torchaudio",
+    "torchinfo", "torchmetrics", "torchsummary", "torchvision", "tqdm", "transformers", "wandb", "yaml",
+}  # fmt: skip
+# torch passes its compiler's classes on, which run code in texts. Of those names only what tensors need.
+BOUND = {
+    "Event", "Generator", "Size", "Stream", "Tag", "default_generator", "device", "dtype", "finfo", "iinfo", "layout", "memory_format", "qscheme",
+}  # fmt: skip
+BOUND_BEGINS = ("get_", "has_", "is_", "set_")
 # Modules whose every name may be imported with a star.
 STARS = {"math", "cmath", "random", "statistics", "itertools", "fractions"}
 # Names behind other modules that lead no further.
@@ -62,7 +83,19 @@ METHODS = {"cuda", "cpu", "xpu", "mtia", "storage", "copy"}
 ANSWERS = {"crossentropy", "scipy", "sklearn", "jax", "tensorflow", "keras"}
 # The line that every notebook begins with.
 CHECK = ("crossentropy.exercises", "check")
-DYNAMIC = {"eval", "exec", "compile", "globals", "locals", "vars", "setattr", "delattr", "breakpoint", "memoryview"}
+DYNAMIC = {
+    "eval",
+    "exec",
+    "compile",
+    "globals",
+    "locals",
+    "vars",
+    "setattr",
+    "delattr",
+    "breakpoint",
+    "memoryview",
+    "open",
+}
 # Attributes that lead from a value to the interpreter, from a text to code, or to what a class holds by a name that is computed.
 ATTRIBUTES = {
     "tb_frame", "tb_next", "f_globals", "f_locals", "f_builtins", "f_back", "f_code", "gi_frame", "gi_code", "cr_frame", "cr_code", "ag_frame",
@@ -70,10 +103,13 @@ ATTRIBUTES = {
     "get_type_hints", "ForwardRef", "singledispatch", "singledispatchmethod", "make_dataclass", "CompilationUnit", "ScriptModule",
     "ScriptFunction", "import_ir_module", "import_ir_module_from_buffer", "parse_ir", "PyTorchFileReader", "onnx", "modules", "measure", "runstring", "rundocs",
     "fields", "asdict", "astuple", "update_wrapper", "mro", "decorate_methods", "global_enum", "run_threaded", "extbuild", "test", "register_dataclass",
+    "obj", "format", "format_map", "get_submodule", "set_submodule", "get_parameter", "get_buffer", "ParameterDict", "f2py", "ctypeslib", "ctypes",
+    "memmap", "open_memmap", "fromfile", "tofile", "save", "savez", "savez_compressed", "savetxt", "DataSource",
 }  # fmt: skip
 DUNDERS = {"__init__", "__name__", "__version__", "__doc__", "__call__", "__len__", "__post_init__"}
-# Read, these tell no more than type() and the source do; and these names mean nothing to Python.
-READ_ONLY = {"__class__", "__annotations__"}
+# What asks by a name or a class must be Python's own.
+ASKING = {"getattr", "hasattr", "isinstance"}
+# These names mean nothing to Python.
 TOLD = {
     "__name__",
     "__author__",
@@ -111,13 +147,16 @@ def _dunder(name: str) -> bool:
     return name.startswith("__") and name.endswith("__")
 
 
-def broken_rule(tree: ast.AST, forbid: Iterable[str]) -> str | None:
-    """The first thing in a parsed source that the question forbids, as a sentence; None if there is none."""
+def broken_rule(tree: ast.AST, forbid: Iterable[str], setup: str = "") -> str | None:
+    """The first thing in a parsed source that the question forbids, as a sentence; None if there is none.
+
+    ``setup`` is the instructor's source that runs before it: modules have the names that it gives them.
+    """
     parts = keys(forbid)
     if not parts:
         return None
     nodes = [*ast.walk(tree)]
-    source = _Source(nodes, parts)
+    source = _Source(nodes, parts, ast.parse(setup))
     for node in nodes:
         for problem in source.problems(node):
             return problem
@@ -127,20 +166,79 @@ def broken_rule(tree: ast.AST, forbid: Iterable[str]) -> str | None:
 class _Source:
     """A parsed source, and what must be known of all of it to judge a part."""
 
-    def __init__(self, nodes: list[ast.AST], parts: tuple[str, ...]) -> None:
+    def __init__(self, nodes: list[ast.AST], parts: tuple[str, ...], setup: ast.AST) -> None:
         self.parts = parts
         self.parents = {id(child): node for node in nodes for child in ast.iter_child_nodes(node)}
         self.used = {node.id for node in nodes if isinstance(node, ast.Name)}
-        # Names under which a module stands that is open in part.
-        self.partly: dict[str, set[str]] = {}
+        self.scopes = _Scopes(nodes, self.parents)
+        # Which modules a name stands for, by the function that binds it.
+        self.modules: dict[tuple[int, str], set[str]] = {(0, "torch"): {"torch"}}
+        for node in ast.walk(setup):
+            self._note_import(node, 0)
         for node in nodes:
-            if isinstance(node, ast.Import):
-                found = [(alias.name, alias.asname or alias.name) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom):
-                found = [(f"{node.module}.{alias.name}", alias.asname or alias.name) for alias in node.names]
-            else:
-                continue
-            self.partly |= {name: PARTLY[module] for module, name in found if module in PARTLY and "." not in name}
+            self._note_import(node, None)
+        self.aliases = self._follow([node for node in nodes if isinstance(node, ast.Assign)])
+        self.texts = self._texts(nodes)
+
+    def _note_import(self, node: ast.AST, scope: int | None) -> None:
+        if not isinstance(node, ast.Import | ast.ImportFrom):
+            return
+        for alias in node.names:
+            whole = alias.name if isinstance(node, ast.Import) else f"{node.module}.{alias.name}"
+            bound = alias.asname or alias.name
+            if isinstance(node, ast.Import) and not alias.asname:
+                whole = bound = bound.split(".")[0]
+            if whole in MODULES or whole in PARTLY:
+                where = self.scopes.where(node, bound) if scope is None else scope
+                self.modules.setdefault((where, bound), set()).add(whole)
+
+    def _follow(self, assigned: list[ast.Assign]) -> set[int]:
+        """Give the module's name to ``F = torch.nn.functional``; which values these are."""
+        found: set[int] = set()
+        waiting = [
+            node
+            for node in assigned
+            if all(isinstance(target, ast.Name) for target in node.targets) and not self.scopes.in_class(node)
+        ]
+        for _ in range(LONGEST_CHAIN + 1):
+            rest = []
+            for node in waiting:
+                if not (modules := self._modules(node.value)):
+                    rest.append(node)
+                    continue
+                found.add(id(node.value))
+                for target in node.targets:
+                    assert isinstance(target, ast.Name)
+                    self.modules.setdefault((self.scopes.where(node, target.id), target.id), set()).update(modules)
+            if len(rest) == len(waiting):
+                break
+            waiting = rest
+        return found
+
+    def _modules(self, node: ast.AST) -> set[str]:
+        """The allowed modules that a chain of names may be."""
+        names: list[str] = []
+        while isinstance(node, ast.Attribute) and len(names) <= LONGEST_CHAIN:
+            names.append(node.attr)
+            node = node.value
+        found = self._stands_for(node) if isinstance(node, ast.Name) else set()
+        for name in reversed(names):
+            found = {_inside(whole, name) or "" for whole in found}
+        return {whole for whole in found if whole in MODULES or whole in PARTLY}
+
+    def _stands_for(self, node: ast.Name) -> set[str]:
+        return self.modules.get((self.scopes.where(node, node.id), node.id), set())
+
+    def _texts(self, nodes: list[ast.AST]) -> set[str]:
+        """Names that are a text with harmless places for values, wherever they are bound."""
+        told: set[str] = set()
+        other: set[str] = set()
+        for node in nodes:
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                over = self.parent(node)
+                plain = isinstance(over, ast.Assign) and node in over.targets and _plain_places(over.value)
+                (told if plain else other).add(node.id)
+        return told - other - self.scopes.bound_otherwise
 
     def parent(self, node: ast.AST) -> ast.AST | None:
         return self.parents.get(id(node))
@@ -151,7 +249,9 @@ class _Source:
         return parent if isinstance(parent, ast.Call) and parent.func is node else None
 
     def problems(self, node: ast.AST) -> Iterator[str]:
-        if isinstance(node, ast.Import):
+        if isinstance(node, ast.Import | ast.ImportFrom) and self.scopes.in_class(node):
+            yield "imports inside a class, which hides what is used"
+        elif isinstance(node, ast.Import):
             for alias in node.names:
                 # Without a name of its own a module's part is reached through the whole.
                 bound = alias.asname or alias.name.split(".")[0]
@@ -181,6 +281,9 @@ class _Source:
                 yield "uses getattr with a computed name, which hides what is used"
             else:
                 yield from self._name(told.value, f"uses {told.value} by getattr")
+                for module in self._modules(node.args[0]):
+                    if _inside(module, told.value) or _leads(module, told.value):
+                        yield f"uses {told.value} by getattr, which hides what is used"
 
     def _taken(self, node: ast.ImportFrom) -> Iterator[str]:
         """What ``from ... import ...`` may not take."""
@@ -195,9 +298,12 @@ class _Source:
                 yield f"imports everything from {module}, which hides what is used"
             elif module in MODULES:
                 if not self._wraps(alias.name, alias.asname):
-                    yield from self._name(alias.name, f"imports {alias.name} from {module}")
+                    what = f"imports {alias.name} from {module}"
+                    yield from self._name(alias.name, what)
+                    if wrong := _leads(module, alias.name):
+                        yield f"{what}, which {wrong}"
             elif module in PARTLY:
-                if alias.name not in PARTLY[module] and alias.name in self.used | {alias.asname}:
+                if alias.name not in PARTLY[module] and (alias.asname or alias.name) in self.used:
                     yield f"imports {alias.name} from {module}, which this question does not allow"
             else:
                 # What nobody uses does no harm, unless it is the answer itself.
@@ -224,8 +330,10 @@ class _Source:
 
     def _plain_name(self, node: ast.Name) -> Iterator[str]:
         name, over = node.id, self.parent(node)
-        if name in {"getattr", "hasattr"}:
-            if not self.call(node):
+        if name in ASKING:
+            if name in self.scopes.bound_otherwise or isinstance(node.ctx, ast.Store):
+                yield f"makes a {name} of its own, which hides what is used"
+            elif name != "isinstance" and not self.call(node):
                 yield f"hands {name} on, which hides what is used"
         elif name == "type":
             call = self.call(node)
@@ -235,17 +343,64 @@ class _Source:
         elif name == "wraps":
             if isinstance(node.ctx, ast.Load) and not self._innermost(node):
                 yield "uses wraps on something else than a function, which hides what is used"
-        elif name in self.partly:
-            if not (isinstance(over, ast.Attribute) and over.attr in self.partly[name]):
-                yield f"uses more of {name} than this question allows"
         elif name in DYNAMIC or (_dunder(name) and name not in TOLD):
             yield f"uses {name}, which hides what is used"
+        elif isinstance(node.ctx, ast.Load):
+            for module in sorted(self._stands_for(node)):
+                yield from self._through(node, module)
+
+    def _through(self, node: ast.expr, module: str) -> Iterator[str]:
+        """What is done with a module that a name stands for: it stands in front of what is taken out of it, and that is all."""
+        while module:
+            over = self.parent(node)
+            if not (isinstance(over, ast.Attribute) and over.value is node):
+                if module in PARTLY:
+                    if not isinstance(over, ast.Expr):
+                        yield f"uses more of {_dotted(node)} than this question allows"
+                elif not self._stays(node, over):
+                    yield f"hands the module {_dotted(node)} on, which hides what is used"
+                return
+            if module in PARTLY and over.attr not in PARTLY[module]:
+                yield f"uses more of {_dotted(node)} than this question allows"
+                return
+            if f"{module}.{over.attr}" in CHAINS:
+                return
+            if wrong := _leads(module, over.attr):
+                yield f"uses {_dotted(over)}, which {wrong}"
+                return
+            node, module = over, _inside(module, over.attr) or ""
+            if not module or not isinstance(over.ctx, ast.Load):
+                break
+        # What is changed there, it is for everybody.
+        while isinstance(node, ast.Attribute):
+            if not isinstance(node.ctx, ast.Load):
+                yield f"changes {_dotted(node)}, which hides what is used"
+            over = self.parent(node)
+            if not (isinstance(over, ast.Attribute) and over.value is node):
+                return
+            node = over
+
+    def _stays(self, node: ast.expr, over: ast.AST | None) -> bool:
+        """Whether a module that stands alone stays where it is."""
+        if isinstance(over, ast.Compare):
+            return all(isinstance(sign, ast.Is | ast.IsNot) for sign in over.ops)
+        if isinstance(over, ast.Call) and isinstance(over.func, ast.Name) and over.func.id in {"getattr", "hasattr"}:
+            return over.args[:1] == [node]
+        return isinstance(over, ast.Expr) or id(node) in self.aliases
 
     def _harmless(self, node: ast.Attribute) -> bool:
         """Whether an attribute that might lead somewhere does not, where it stands."""
         call, over = self.call(node), self.parent(node)
-        if node.attr in READ_ONLY:
+        if node.attr == "__class__":
             return isinstance(node.ctx, ast.Load)
+        if node.attr == "__annotations__":
+            # Names that are put into it are code to a dataclass. An operand of one's own would get hold of it.
+            return isinstance(over, ast.Compare) and all(
+                side is node or isinstance(side, ast.Dict) for side in (over.left, *over.comparators)
+            )
+        if node.attr == "format":
+            # Places like {0.name} look names up, and the error of one that is not there holds what was found.
+            return _plain_places(node.value) or (isinstance(node.value, ast.Name) and node.value.id in self.texts)
         if node.attr == "eval":
             return call is not None and not call.args and not call.keywords
         if node.attr == "compile":
@@ -287,12 +442,157 @@ def _hiding(name: str) -> bool:
 
 def _import(module: str) -> Iterator[str]:
     root = module.split(".")[0]
-    if module in MODULES:
+    if module in MODULES or root in HARMLESS - _beside_torch():
         return
     if root in ANSWERS:
         yield f"imports {root}, which holds the answer"
-    elif root in {name.split(".")[0] for name in MODULES} or root in sys.stdlib_module_names or root in _beside_torch():
+    else:
         yield f"imports {module}, which this question does not allow"
+
+
+@lru_cache(maxsize=2**12)
+def _inside(module: str, name: str) -> str | None:
+    """The module that an allowed module holds under a name: its own name, or the name that it is allowed by."""
+    whole = f"{module}.{name}"
+    if whole in MODULES or whole in PARTLY or any(chain.startswith(f"{whole}.") for chain in CHAINS):
+        return whole
+    if module not in MODULES or _hiding(name):
+        return None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        value = getattr(importlib.import_module(module), name, None)
+    return value.__name__ if isinstance(value, types.ModuleType) else None
+
+
+@lru_cache(maxsize=2**12)
+def _leads(module: str, name: str) -> str:
+    """Why a module's name is not allowed: behind it stands another module, or torch's compiler."""
+    if module == "torch" and _of_the_compiler(name):
+        return "hides what is used"
+    found, whole = _inside(module, name), f"{module}.{name}"
+    allowed = (
+        found in MODULES
+        or found in PARTLY
+        or any(chain.startswith(f"{whole}.") for chain in CHAINS)
+        or (found is None and (module in MODULES or module in PARTLY))
+    )
+    return "" if allowed else "leads to another module"
+
+
+def _of_the_compiler(name: str) -> bool:
+    import torch
+
+    bound = torch._C
+    return (
+        name not in BOUND
+        and not name.startswith(BOUND_BEGINS)
+        and hasattr(bound, name)
+        and not hasattr(bound._VariableFunctions, name)
+        and getattr(torch, name, None) is getattr(bound, name)
+    )
+
+
+def _plain_places(node: ast.AST) -> bool:
+    """Whether this is a text whose places for values, if any, look nothing up."""
+    if not (isinstance(node, ast.Constant) and isinstance(node.value, str)):
+        return False
+    waiting = [node.value]
+    try:
+        while waiting:
+            for _, name, spec, _ in string.Formatter().parse(waiting.pop()):
+                if name and set(name) & {".", "["}:
+                    return False
+                waiting += [spec] if spec else []
+    except ValueError:  # no format at all
+        return False
+    return True
+
+
+FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+INNER = ast.ClassDef | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+
+
+class _Scopes:
+    """Which function binds a name, seen from where it stands; 0 is the cell itself.
+
+    What a class or a comprehension binds is left out: a name then counts as the one outside, which may be a module.
+    """
+
+    def __init__(self, nodes: list[ast.AST], parents: dict[int, ast.AST]) -> None:
+        self.parents = parents
+        self.binds: dict[int, set[str]] = {}
+        self.passed: dict[int, dict[str, bool]] = {}
+        # Bound by something else than an assignment.
+        self.bound_otherwise: set[str] = set()
+        for node in nodes:
+            self._note(node)
+
+    def _note(self, node: ast.AST) -> None:
+        names: list[str] = []
+        if isinstance(node, ast.arg):
+            names = [node.arg]
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = [node.name]
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [alias.asname or alias.name.split(".")[0] for alias in node.names]
+        elif isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar) and node.name:
+            names = [node.name]
+        elif isinstance(node, ast.MatchMapping) and node.rest:
+            names = [node.rest]
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            scope = next(self._functions(node), None)
+            if scope is not None:
+                world = isinstance(node, ast.Global)
+                self.passed.setdefault(id(scope), {}).update(dict.fromkeys(node.names, world))
+            return
+        self.bound_otherwise.update(names)
+        if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Load):
+            names = [node.id]
+        if not names:
+            return
+        over = self.parents[id(self.parents[id(node)])] if isinstance(node, ast.arg) else self._around(node)
+        if not isinstance(over, INNER):
+            self.binds.setdefault(id(over) if over else 0, set()).update(names)
+
+    def _around(self, node: ast.AST) -> ast.AST | None:
+        """The innermost function, class or comprehension in which a node stands."""
+        over = self.parents.get(id(node))
+        while over is not None:
+            if isinstance(over, INNER) or (isinstance(over, FUNCTIONS) and self._in_body(over, node)):
+                break
+            node, over = over, self.parents.get(id(over))
+        return over
+
+    @staticmethod
+    def _in_body(over: ast.AST, node: ast.AST) -> bool:
+        """Whether a node stands in a function's body, and not in its defaults, its decorators or its annotations."""
+        if isinstance(over, ast.Lambda):
+            return over.body is node
+        return isinstance(node, ast.stmt)
+
+    def _functions(self, node: ast.AST) -> Iterator[ast.AST]:
+        over = self.parents.get(id(node))
+        while over is not None:
+            if isinstance(over, FUNCTIONS) and self._in_body(over, node):
+                yield over
+            node, over = over, self.parents.get(id(over))
+
+    def where(self, node: ast.AST, name: str) -> int:
+        for scope in self._functions(node):
+            passed = self.passed.get(id(scope), {}).get(name)
+            if passed:
+                return 0
+            if passed is None and name in self.binds.get(id(scope), ()):
+                return id(scope)
+        return 0
+
+    def in_class(self, node: ast.AST) -> bool:
+        over = self.parents.get(id(node))
+        while over is not None and not isinstance(over, FUNCTIONS):
+            if isinstance(over, ast.ClassDef):
+                return True
+            over = self.parents.get(id(over))
+        return False
 
 
 # A student's own names
@@ -341,7 +641,8 @@ class _Renaming(ast.NodeTransformer):
         self.names, self.classes = names, classes
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
-        node.attr = self.names.get(node.attr, node.attr)
+        if not isinstance(node.value, ast.Constant):
+            node.attr = self.names.get(node.attr, node.attr)
         return self.generic_visit(node)
 
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
@@ -383,7 +684,11 @@ def _leading_out() -> frozenset[str]:
     found = set()
     for name in MODULES:
         module = importlib.import_module(name)
-        for attribute, value in vars(module).items():
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            # numpy makes some of its modules when they are asked for.
+            held = {attribute: getattr(module, attribute, None) for attribute in dir(module)}
+        for attribute, value in held.items():
             if isinstance(value, types.ModuleType) and value.__name__ not in MODULES:
                 found.add(attribute)
     # torch.functional is another module, torch.nn.functional is one that everybody writes out.
