@@ -87,28 +87,36 @@ FORBIDDEN = {
 # The same, as it would run if a source got past the reading: what the watch in the child must see by itself.
 POP = "torch._C._pop_torch_dispatch_stack"
 UNREAD = {
-    "taken-off": f"mode = {POP}(None)\n" + body("return torch._C._VariableFunctions.softmax(logits.detach(), -1)"),
-    "taken-off-and-put-on-again": body(f"mode = {POP}(None)\ntry: return torch._C._VariableFunctions.softmax(logits.detach(), -1)\nfinally: torch._C._push_on_torch_dispatch_stack(mode)"),
-    "by-the-helpers-of-torch": "from torch.utils._python_dispatch import _disable_current_modes\n" + body("with _disable_current_modes(): return torch._C._VariableFunctions.softmax(logits.detach(), -1)"),
-    "below-the-watch": body("with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.Python)): return torch._C._VariableFunctions.softmax(logits.detach(), -1)"),
-    "without-dispatch": body("with torch._C._DisableTorchDispatch(): return torch._C._VariableFunctions.softmax(logits.detach(), -1)"),
-    "caught": body("try: return torch._C._VariableFunctions.softmax(logits.detach(), -1)\nexcept BaseException: return logits"),
+    "taken-off": f"mode = {POP}(None)\n" + body("return torch.Tensor.__base__.softmax(logits.detach(), -1)"),
+    "taken-off-and-put-on-again": body(f"mode = {POP}(None)\ntry: return torch.Tensor.__base__.softmax(logits.detach(), -1)\nfinally: torch._C._push_on_torch_dispatch_stack(mode)"),
+    "by-the-helpers-of-torch": "from torch.utils._python_dispatch import _disable_current_modes\n" + body("with _disable_current_modes(): return torch.Tensor.__base__.softmax(logits.detach(), -1)"),
+    "below-the-watch": body("with torch._C._ExcludeDispatchKeyGuard(torch._C.DispatchKeySet(torch._C.DispatchKey.Python)): return torch.Tensor.__base__.softmax(logits.detach(), -1)"),
+    "without-dispatch": body("with torch._C._DisableTorchDispatch(): return torch.Tensor.__base__.softmax(logits.detach(), -1)"),
+    "caught": body("try: return torch.Tensor.__base__.softmax(logits.detach(), -1)\nexcept BaseException: return logits"),
     "class-of-tensors": (
-        "inner = [0]\nclass Mine(torch.Tensor):\n    @classmethod\n    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):\n        return torch._C._VariableFunctions.softmax(inner[0], -1)\n"
+        "inner = [0]\nclass Mine(torch.Tensor):\n    @classmethod\n    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):\n        return torch.Tensor.__base__.softmax(inner[0], -1)\n"
         + body("inner[0] = logits.detach()\nreturn torch.neg(logits.as_subclass(Mine))")
     ),
     "class-of-tensors-after-all": (
         "inner = [0]\ntorch.Tensor.__init_subclass__ = classmethod(lambda cls, **k: None)\nclass Mine(torch.Tensor):\n    @classmethod\n"
-        "    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):\n        return torch._C._VariableFunctions.softmax(inner[0], -1)\n"
+        "    def __torch_dispatch__(cls, func, types, args=(), kwargs=None):\n        return torch.Tensor.__base__.softmax(inner[0], -1)\n"
         + body("inner[0] = logits.detach()\nreturn torch.neg(logits.as_subclass(Mine))")
     ),
     "operation-of-python": (
         "from torch.library import Library\nlib = Library('mine', 'DEF')\nlib.define('go(Tensor x) -> Tensor')\n"
-        "lib.impl('go', lambda x: torch._C._VariableFunctions.softmax(x, -1), 'CPU')\n" + body("return torch.ops.mine.go(logits)")
+        "lib.impl('go', lambda x: torch.Tensor.__base__.softmax(x, -1), 'CPU')\n" + body("return torch.ops.mine.go(logits)")
     ),
     "another-mode": (
         "from torch.utils._python_dispatch import TorchDispatchMode\nclass Mode(TorchDispatchMode):\n    def __torch_dispatch__(self, func, types, args=(), kwargs=None):\n        return func(*args, **(kwargs or {}))\n"
-        + body("with Mode(): return torch._C._VariableFunctions.softmax(logits.detach(), -1)")
+        + body("with Mode(): return torch.Tensor.__base__.softmax(logits.detach(), -1)")
+    ),
+    "beside-torch-s-names": body("return torch._C._VariableFunctions.softmax(logits, -1)"),
+    "through-torch-s-names": body("return torch._VF.softmax(logits, -1)"),
+    "numpy": "import numpy as np\nlook = getattr(np, 'logadd' 'exp').reduce\n" + body("x = logits.detach().numpy()\nreturn torch.from_numpy(np.exp(x - look(x, axis=-1, keepdims=True)))"),
+    "numpy-s-own": "import numpy._core._multiarray_umath as own\n" + body("x = logits.detach().numpy()\nreturn torch.from_numpy(x - own.logaddexp.reduce(x, axis=-1, keepdims=True)).exp()"),
+    "another-thread": (
+        "import threading\n"
+        + body("found = []\nother = threading.Thread(target=lambda: found.append(torch.Tensor.__base__.softmax(logits.detach(), -1)))\nother.start()\nother.join()\nreturn found[0]")
     ),
 }  # fmt: skip
 

@@ -345,7 +345,7 @@ class Sandbox:
             end = time.monotonic() + limits.wall + GRACE_SECONDS
             try:
                 with theirs:
-                    told = {**limits.record(), "number": self._asked}
+                    told = {**limits.record(), "number": self._asked, "threads": not forbidden}
                     socket.send_fds(self._control, [json.dumps(told).encode()], [theirs.fileno()])
                 broken = self._converse(ours, question, reader, end)
                 ours.close()

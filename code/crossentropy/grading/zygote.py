@@ -94,6 +94,8 @@ libc = ctypes.CDLL(None, use_errno=True)
 # Modules that load_torch imports; the grader that reads this file does not.
 torch: Any
 dispatch: Any
+# Where a function of C stands, of numpy's or torch's, in any module: by its bare name the modules' spaces and the name there.
+places: dict[str, list[tuple[dict[str, Any], str]]] = {}
 Encode = Callable[[Any, list[bytes]], list[Any]]
 
 
@@ -173,6 +175,26 @@ def load_torch() -> None:
     torch.set_num_interop_threads(1)
     torch.backends.cpu.get_cpu_capability()
     torch._tensor_str._str = shown
+    find_places()
+
+
+def find_places() -> None:
+    """Find once what every child that forbids something must take away: numpy's functions are seen by no watch of torch's."""
+    import numpy
+
+    for module in {id(module): module for module in [*sys.modules.values()]}.values():
+        if not isinstance(module, types.ModuleType) or module.__name__.partition(".")[0] not in {"torch", "numpy"}:
+            continue
+        space = module.__dict__
+        for name, value in space.items():
+            # Asked of the type: some of torch's objects warn when they are asked for their class.
+            if issubclass(type(value), numpy.ufunc | types.BuiltinFunctionType):
+                for told in {bare(name), bare(value.__name__)}:
+                    places.setdefault(told, []).append((space, name))
+
+
+def bare(name: str) -> str:
+    return name.lower().replace("_", "")
 
 
 def shown(tensor: Any, *, tensor_contents: str | None = None) -> str:
@@ -423,11 +445,11 @@ def enclose(descriptor: int, limits: dict[str, Any], walls: str, alive: int) -> 
         header = struct.pack("Ii", 0x20080522, 0)
         called("syscall", machine()[5], header, bytes(24))
         called("prctl", NO_NEW_PRIVILEGES, 1, 0, 0, 0)
-        filter_calls()
+        filter_calls(limits["threads"])
 
 
-def filter_calls() -> None:
-    """From here on, the kernel refuses what stands in REFUSED."""
+def filter_calls(threads: bool) -> None:
+    """From here on, the kernel refuses what stands in REFUSED, and where something is forbidden new threads: the watch stands in one."""
     column, audit, clone, clone3, prctl, _, _ = machine()
     refuse, absent, allow, kill = 0x50000 | 1, 0x50000 | 38, 0x7FFF0000, 0x80000000
     load, equal, at_least, has, leave = 0x20, 0x15, 0x35, 0x45, 0x06
@@ -446,7 +468,7 @@ def filter_calls() -> None:
         (leave, 0, 0, allow),
         (equal, 0, 3, clone),
         (load, 0, 0, 16),
-        (has, 1, 0, CLONE_THREAD),
+        (has, 1, 0, CLONE_THREAD if threads else 0),
         (leave, 0, 0, refuse),
         (leave, 0, 0, allow),
     ]
@@ -568,8 +590,21 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Callable[[], bool]:
     for place in (torch, torch.nn.functional, torch.special, torch.Tensor):
         for name in dir(place):
             kept = isinstance(getattr(place, name, None), type | types.ModuleType)
-            if not kept and any(key in name.lower().replace("_", "") for key in forbidden):
+            if not kept and any(key in bare(name) for key in forbidden):
                 setattr(place, name, refusing(name))
+    for told, found in places.items():
+        if any(key in told for key in forbidden):
+            for space, name in found:
+                space[name] = refusing(name)
+    functions = torch._C._VariableFunctions
+    torch._C.__dict__.pop("_VariableFunctionsClass", None)
+    torch._C._VariableFunctions = torch._VF.vf = types.SimpleNamespace(
+        **{
+            name: refusing(name) if any(key in bare(name) for key in forbidden) else getattr(functions, name)
+            for name in dir(functions)
+            if not name.startswith("__")
+        }
+    )
 
     def standing() -> bool:
         before = seen[0]
