@@ -1,6 +1,7 @@
 """Settings of every test: one hypothesis profile, the same examples each time; and a sandbox that is warmed once."""
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,6 +14,9 @@ settings.load_profile("book")
 
 # What the tests compute is small, and they run side by side: more threads than processes only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell starts what runs in the background with Ctrl-C ignored, and every process that a test starts would inherit it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Asks the kernel for what the grader's walls are made of, without a line of the grader's own.
 NAMESPACES = """
