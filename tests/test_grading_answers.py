@@ -192,6 +192,11 @@ def test_a_library_that_is_not_there_is_named(sandbox):
     entry = entry_of(sandbox, "import pandas as pd\n" + body("return torch.tensor(pd.Series([1.0]))"))
     assert entry["status"] == "error"
     assert "pandas is not in the sandbox" in entry["message"]
+    # Also where nothing came of it but what was left out, and where another error ended the cell.
+    entry = entry_of(sandbox, "import pandas as pd\nframe = pd.Series([1.0])\n")
+    assert entry["message"].startswith("The cell defines no function softmax. It raised ModuleNotFoundError: pandas is")
+    entry = entry_of(sandbox, "import pandas as pd\nframe = pd.Series([1.0])\n1 / 0\n" + RIGHT)
+    assert "It raised ZeroDivisionError" in entry["message"]
 
 
 def test_without_the_last_word_a_forbidden_question_earns_nothing(sandbox, monkeypatch):

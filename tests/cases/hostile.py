@@ -177,6 +177,9 @@ BY_A_DETOUR = {
     "behind-a-class": "def f():\n    class A: np = 1\n    return np.char",
     "compiler": "torch.Graph()",
     "compiler-by-getattr": "getattr(torch, 'Graph')()",
+    "slots-that-are-computed": "class A: __slots__ = ('soft' + 'max',)",
+    "slots-by-a-call": "class A: __slots__ = names()",
+    "slots-read": "class A: x = __slots__",
     "compiler-imported": "from torch import parse_schema as p\np('1')",
     "module-handed-over": "f(np)",
     "module-handed-over-by-name": "f(x=torch.nn)",
@@ -361,6 +364,24 @@ HONEST = {
     "layers": (
         "net = torch.nn.Sequential(torch.nn.Linear(3, 3), torch.nn.ReLU())\nnet(torch.zeros(3)).sum().backward()\n"
         "class Exp(torch.autograd.Function):\n    @staticmethod\n    def forward(ctx, x): return x.exp()\n    @staticmethod\n    def backward(ctx, g): return g\n"
+        + RIGHT
+    ),
+    "own-names-in-texts": (
+        "from enum import Enum\nfrom collections import namedtuple\nimport dataclasses\nclass Net:\n    def __init__(self, softmax=True, _dim=-1): self.softmax, self._dim = softmax, _dim\n"
+        "class Kind(Enum):\n    SOFTMAX = 1\nclass Layer(torch.nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.register_buffer('_one', torch.ones(1))\n"
+        "    def forward(self, x): return x * self._one * getattr(self, '_one')\nclass Fixed:\n    __slots__ = ('_dim', 'other')\n    def __init__(self): self._dim = -1\n"
+        "Out = namedtuple('Out', 'softmax total')\nOther = namedtuple('Other', ['softmax', 'total'])\n@dataclasses.dataclass\nclass Row:\n    entropy: float = 0.0\nclass Longer(Row): pass\n"
+        "def softmax(logits):\n    net = Net(softmax=False, _dim=-1)\n    shifted = Layer()(logits - logits.amax(net._dim, keepdim=True))\n    grown = shifted.exp()\n"
+        "    out = Out(softmax=grown / grown.sum(Fixed()._dim, keepdim=True), total=1)\n    assert Kind['SOFTMAX'] is Kind.SOFTMAX and not net.softmax\n"
+        "    assert dataclasses.replace(Longer(entropy=1.0), entropy=2.0).entropy == Other(2.0, 1).softmax\n    return out.softmax\n"
+    ),
+    "plots-above": (
+        "import numpy as np, pandas as pd\nimport matplotlib.pyplot as plt\nget_ipython().run_line_magic('matplotlib', 'inline')\nplt.rcParams['figure.figsize'] = (8, 4)\npd.set_option('a', 1)\n"
+        "fig, ax = plt.subplots()\nax.plot([1])\nassert len(pd.DataFrame()) == 0\nframe = pd.DataFrame()\nif len(frame) == 0: rows = frame + 1\nprint(rows[0])\ndef show(): plt.show()\nshow()\n"
+        "if True:\n    import seaborn as sns\n    sns.set_theme()\nsns.set_style('a')\nassert np.exp(0) == 1\n" + RIGHT
+    ),
+    "magics-and-texts": (
+        '%load_ext autoreload\nfirst, second = !ls\ntold = """\n%d of\n!ls\n"""\nassert \'%d\' in told and told.count(\'!\') == 1 and first is second is None\nleft = (7\n    % 4)\nassert left == 3\nleft = 7 \\\n    % 4\n'
         + RIGHT
     ),
     "libraries-that-may-be-missing": (

@@ -8,6 +8,8 @@ from typing import Any
 
 SOLUTION = re.compile(r"^([ \t]*)### BEGIN SOLUTION.*?^[ \t]*### END SOLUTION[^\n]*\n?", re.DOTALL | re.MULTILINE)
 HIDDEN = re.compile(r"^[ \t]*### BEGIN HIDDEN TESTS.*?^[ \t]*### END HIDDEN TESTS[^\n]*\n?", re.DOTALL | re.MULTILINE)
+# What a line's place depends on.
+MARKS = re.compile(r"\"\"\"|'''|[\"'#()\[\]{}]")
 # nbgrader's own stub.
 STUB = "# YOUR CODE HERE\nraise NotImplementedError()"
 MOST_CELLS = 5_000
@@ -126,12 +128,54 @@ def normal(source: str) -> str:
 def without_magics(source: str) -> str:
     """IPython's own lines (%time, !ls, name?, t = %timeit, files = !ls) left out, for the parser of Python."""
     kept = []
+    place = _Place()
     for line in source.splitlines():
-        bare = line.strip()
-        special = bare.startswith(("%", "!", "?")) or bool(re.fullmatch(r"[\w.]+\?{1,2}", bare))
-        line = re.sub(r"^(\s*\w[\w, ]*=)\s*[%!].*", r"\1 None", line)
-        kept.append(line[: len(line) - len(line.lstrip())] + "pass" if special else line)
+        if place.between:
+            bare = line.strip()
+            if bare.startswith(("%", "!", "?")) or re.fullmatch(r"[\w.]+\?{1,2}", bare):
+                line = line[: len(line) - len(line.lstrip())] + "pass"
+            elif kept_in := re.match(r"(\s*)(\w[\w, ]*)=\s*[%!]", line):
+                line = f"{kept_in[1]}{' = '.join(kept_in[2].replace(',', ' ').split())} = None"
+        place.go_on(line)
+        kept.append(line)
     return "\n".join(kept)
+
+
+@dataclass
+class _Place:
+    """Where a line of Python begins: inside a text of several lines, brackets or a line that goes on, or between two statements."""
+
+    quote: str = ""
+    depth: int = 0
+    continued: bool = False
+
+    @property
+    def between(self) -> bool:
+        return not (self.quote or self.depth or self.continued)
+
+    def go_on(self, line: str) -> None:
+        at = 0
+        self.continued = False
+        while True:
+            if self.quote:
+                end = re.compile(rf"(?:\\.|[^\\])*?{self.quote}").match(line, at)
+                if end is None:
+                    # A short text ends with its line, unless that goes on.
+                    self.continued = line.endswith("\\")
+                    self.quote = self.quote if len(self.quote) == 3 or self.continued else ""
+                    return
+                at, self.quote = end.end(), ""
+            found = MARKS.search(line, at)
+            if found is None or found[0] == "#":
+                self.continued = found is None and line.endswith("\\")
+                return
+            at = found.end()
+            if found[0] in "([{":
+                self.depth += 1
+            elif found[0] in ")]}":
+                self.depth = max(self.depth - 1, 0)
+            else:
+                self.quote = found[0]
 
 
 def answer(found: Sequence[Cell], stub: str) -> Cell:

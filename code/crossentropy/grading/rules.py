@@ -343,6 +343,8 @@ class _Source:
         elif name == "wraps":
             if isinstance(node.ctx, ast.Load) and not self._innermost(node):
                 yield "uses wraps on something else than a function, which hides what is used"
+        elif name == "__slots__" and _slots(over):
+            return
         elif name in DYNAMIC or (_dunder(name) and name not in TOLD):
             yield f"uses {name}, which hides what is used"
         elif isinstance(node.ctx, ast.Load):
@@ -601,8 +603,8 @@ class _Scopes:
 def renamed(tree: ast.Module, forbid: Iterable[str]) -> ast.Module:
     """The source with other names for what its own classes hold, where a name of theirs looks like one that the question forbids.
 
-    ``self._dim`` or a method of the student's own named ``softmax`` is harmless, and nobody can see that it is the student's own where it
-    is used. With all attributes of this name renamed alike it works as before, and whatever else had this name is out of reach.
+    ``self._dim``, a method of the student's own named ``softmax`` or a buffer registered as ``_one`` is harmless, and nobody can see that it
+    is the student's own where it is used. With all attributes of this name renamed alike it works as before, and whatever else had this name is out of reach.
     """
     parts = keys(forbid)
     if not parts:
@@ -611,11 +613,12 @@ def renamed(tree: ast.Module, forbid: Iterable[str]) -> ast.Module:
     own = {name for node in classes for name in _held(node)} | {
         node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
     }
+    own |= {name for node in ast.walk(tree) for name in _told_by_texts(node)}
     other = sorted(name for name in own if not _dunder(name) and (_forbidden(name, parts) or _hiding(name)))
     if not other:
         return tree
     names = {name: f"own_{number}" for number, name in enumerate(other)}
-    renaming = _Renaming(names, {node.name for node in classes})
+    renaming = _Renaming(names, tree)
     made = renaming.visit(copy.deepcopy(tree))
     assert isinstance(made, ast.Module)
     return made
@@ -636,9 +639,73 @@ def _held(node: ast.ClassDef) -> set[str]:
     return held
 
 
+# What gives an attribute the name in its first argument.
+REGISTERING = {"register_buffer", "register_parameter", "register_module", "add_module"}
+
+
+def _function(node: ast.AST) -> str:
+    """The last name of what is called; empty where nothing is."""
+    if not isinstance(node, ast.Call):
+        return ""
+    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+
+
+def _telling(node: ast.AST) -> list[ast.Constant]:
+    """The texts in a call that name what the student's own object holds."""
+    called = _function(node)
+    place = 0 if called in REGISTERING else 1 if called == "namedtuple" else None
+    if place is None or not isinstance(node, ast.Call):
+        return []
+    value: ast.AST | None = (
+        node.args[place]
+        if len(node.args) > place
+        else next((word.value for word in node.keywords if word.arg in {"name", "field_names"}), None)
+    )
+    return _literals(value)
+
+
+def _literals(node: ast.AST | None) -> list[ast.Constant]:
+    parts = node.elts if isinstance(node, ast.List | ast.Tuple | ast.Set) else [node]
+    return [part for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+
+
+def _told_by_texts(node: ast.AST) -> set[str]:
+    return {name for text in _telling(node) for name in str(text.value).replace(",", " ").split()}
+
+
+class _Fields:
+    """The names by which values are handed to the student's own classes, where Python writes their ``__init__`` from what they hold."""
+
+    def __init__(self, tree: ast.AST) -> None:
+        self.classes = {node.name: node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+        self.tuples = {
+            target.id: _told_by_texts(node.value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign) and _function(node.value) == "namedtuple"
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        self.found: dict[str, set[str]] = {}
+
+    def of(self, name: str) -> set[str]:
+        if name not in self.found:
+            self.found[name] = set()  # a class that stands on itself
+            self.found[name] = self._look(self.classes[name]) if name in self.classes else self.tuples.get(name, set())
+        return self.found[name]
+
+    def _look(self, node: ast.ClassDef) -> set[str]:
+        held = _held(node)
+        if "__init__" in held:
+            return set()
+        bases = {getattr(base, "attr", getattr(base, "id", "")) for base in node.bases}
+        inherited = {name for base in bases for name in self.of(base)}
+        inherited |= {name for base in node.bases for name in _told_by_texts(base)}
+        return inherited | (held if node.decorator_list or "NamedTuple" in bases else set())
+
+
 class _Renaming(ast.NodeTransformer):
-    def __init__(self, names: dict[str, str], classes: set[str]) -> None:
-        self.names, self.classes = names, classes
+    def __init__(self, names: dict[str, str], tree: ast.AST) -> None:
+        self.names, self.fields = names, _Fields(tree)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
         if not isinstance(node.value, ast.Constant):
@@ -648,6 +715,9 @@ class _Renaming(ast.NodeTransformer):
     def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
         held = _held(node)
         for statement in node.body:
+            if _slots(statement):
+                assert isinstance(statement, ast.Assign)
+                self._texts(_literals(statement.value))
             outside: list[ast.AST] = [statement]
             if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 statement.name = self.names.get(statement.name, statement.name)
@@ -658,14 +728,43 @@ class _Renaming(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
-        if isinstance(node.func, ast.Name) and node.func.id in self.classes:
-            for keyword in node.keywords:
-                keyword.arg = self.names.get(keyword.arg or "", keyword.arg)
+        called = _function(node)
+        self._texts(_telling(node))
+        if called in {"getattr", "hasattr"}:
+            self._texts(_literals(node.args[1] if len(node.args) > 1 else None))
+        everybody = {*self.fields.classes, *self.fields.tuples} if called == "replace" else {called}
+        taken = {name for maker in everybody for name in self.fields.of(maker)}
+        for keyword in node.keywords:
+            if keyword.arg in taken:
+                keyword.arg = self.names.get(keyword.arg, keyword.arg)
         return self.generic_visit(node)
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        # A member of an enumeration by its name.
+        known = self.fields.classes.get(getattr(node.value, "id", ""))
+        if known and isinstance(node.slice, ast.Constant) and node.slice.value in _held(known):
+            self._texts(_literals(node.slice))
+        return self.generic_visit(node)
+
+    def _texts(self, texts: list[ast.Constant]) -> None:
+        for text in texts:
+            names = str(text.value).replace(",", " ").split()
+            if not self.names.keys().isdisjoint(names):
+                text.value = " ".join(self.names.get(name, name) for name in names)
 
     def visit_MatchClass(self, node: ast.MatchClass) -> ast.AST:
         node.kwd_attrs = [self.names.get(name, name) for name in node.kwd_attrs]
         return self.generic_visit(node)
+
+
+def _slots(node: ast.AST | None) -> bool:
+    """Whether this is ``__slots__`` with names that are written out."""
+    return (
+        isinstance(node, ast.Assign)
+        and [getattr(target, "id", "") for target in node.targets] == ["__slots__"]
+        and (isinstance(node.value, ast.List | ast.Tuple | ast.Constant))
+        and len(_literals(node.value)) == len(getattr(node.value, "elts", [0]))
+    )
 
 
 @cache

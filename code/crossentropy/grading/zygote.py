@@ -506,7 +506,7 @@ def answer(descriptor: int) -> None:
     main = types.ModuleType("__main__")
     sys.modules["__main__"] = main
     # A notebook has it without an import.
-    main.__dict__["display"] = Absent("IPython", harmless=True)
+    main.__dict__.update(display=Absent("IPython", harmless=True), get_ipython=Shell)
     trouble = []
     for cell in question["cells"]:
         problem = execute(cell["source"], cell["name"], main.__dict__)
@@ -623,30 +623,61 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Callable[[], bool]:
 def execute(source: str, name: str, space: dict[str, Any]) -> str | None:
     """Run a cell statement by statement: what stands above an error keeps its place, as in a notebook.
 
-    An import of what is not here is no error until the name is used: many cells begin with a plotting library that the answer does without.
+    An import of what is not here is no error until the name is used, and what uses it is left out: many cells begin with a plotting library
+    that the answer does without. Returns the error that ended the cell, else the first that was left out.
     """
     import __future__
 
     import ast
 
     flags = 0
+    left = None
     try:
-        for statement in ast.parse(source, name).body:
+        for statement in (part for whole in ast.parse(source, name).body for part in one_by_one(whole)):
             if isinstance(statement, ast.ImportFrom) and statement.module == "__future__":
                 flags |= sum(getattr(__future__, alias.name).compiler_flag for alias in statement.names)
             code = compile(ast.Module([statement], []), name, "exec", flags, dont_inherit=True)
+            nodes = [*ast.walk(statement)]
             try:
                 exec(code, space)
-            except ModuleNotFoundError as error:
-                if not isinstance(statement, ast.Import | ast.ImportFrom):
+            except Exception as error:
+                used = [space.get(node.id) for node in nodes if isinstance(node, ast.Name)]
+                absent = [value for value in used if type(value) is Absent]
+                if not absent and not isinstance(error, ModuleNotFoundError):
                     raise
-                for alias in statement.names:
-                    taken = getattr(statement, "module", None), alias.name
-                    harmless = taken == CHECK or taken[0] == "IPython.display"
-                    space[alias.asname or alias.name.split(".")[0]] = Absent(str(error.name), harmless=harmless)
+                importing = isinstance(statement, ast.Import | ast.ImportFrom)
+                left = left if importing else left or text_of(error)
+                module = str(getattr(error, "name", None) or (absent[0].absent[0] if absent else ""))
+                for bound, harmless in (pair for node in nodes for pair in names_of(node, module)):
+                    if importing or bound not in space:
+                        space[bound] = Absent(module, harmless=harmless)
     except BaseException as error:
         return text_of(error)
-    return None
+    return left
+
+
+def one_by_one(statement: Any) -> list[Any]:
+    """``import a, b`` as two statements: of one library that is not here the others know nothing."""
+    import ast
+
+    if not isinstance(statement, ast.Import):
+        return [statement]
+    return [ast.copy_location(ast.Import([alias]), statement) for alias in statement.names]
+
+
+def names_of(node: Any, module: str) -> list[tuple[str, bool]]:
+    """The names that a part of a statement would have bound, and whether what they stand for does nothing when it is called."""
+    import ast
+
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        known = module.partition(".")[0] == "IPython"
+        return [
+            (alias.asname or alias.name.split(".")[0], known or (getattr(node, "module", None), alias.name) == CHECK)
+            for alias in node.names
+        ]
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [(node.name, False)]
+    return [(node.id, False)] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else []
 
 
 class Absent:
@@ -657,12 +688,20 @@ class Absent:
 
     def __getattr__(self, name: str) -> Any:
         raise ModuleNotFoundError(
-            f"{self.absent[0]} is not in the sandbox, which has torch, numpy and Python's own modules"
+            f"{self.absent[0]} is not in the sandbox, which has torch, numpy and Python's own modules",
+            name=self.absent[0],
         )
 
     def __call__(self, *_: Any, **__: Any) -> Any:
         # The book's own check, and what a notebook displays, show something and give nothing.
         return None if self.absent[1] else self.__getattr__("")
+
+
+class Shell:
+    """In the place of IPython: whatever is asked of it, it does nothing."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_, **__: None
 
 
 def text_of(error: BaseException) -> str:
