@@ -82,6 +82,54 @@ def test_a_right_solution_is_accepted_however_it_is_written(name):
 
 
 @pytest.mark.parametrize("name", RIGHT)
+def test_a_right_solution_may_work_in_single_precision(name):
+    exercise = load(name)
+    calls = [*exercise.calls(), *exercise.calls(seed=5)]
+    for place, function in enumerate(RIGHT[name]):
+        # torch's own distributions keep probabilities away from 0 by single precision's epsilon: a bound in the logarithm.
+        if (name, place) == ("entropy", 5):
+            continue
+
+        def single(*given, function=function):
+            result = function(*(value.float() if value.is_floating_point() else value for value in given))
+            # A number of Python's has double precision, whatever it was made of.
+            return torch.as_tensor(result).float()
+
+        def rounded(*given, function=function):
+            return torch.as_tensor(function(*given)).float()
+
+        for way in (single, rounded):
+            verdict = exercise.judge(calls, run(way, calls))
+            assert {failure.property for failure in verdict.failures} <= {"gradient"}, f"{place}: {verdict.failures}"
+
+
+ALMOST = {
+    "softmax": [lambda e: e + 1e-6, lambda e: e + 1e-8, lambda e: e.clamp(min=1e-7)],
+    "sigmoid": [lambda z: z.clamp(-17, 17), lambda z: z.clamp(min=-25)],
+    "entropy": [lambda p: p + 1e-7, lambda p: p + 1e-12],
+    "kl_divergence": [lambda p: p + 1e-7, lambda p: p + 1e-12],
+}
+WITH = {
+    "softmax": lambda near, z: (e := near((z - z.amax(-1, keepdim=True)).exp())) / e.sum(-1, keepdim=True),
+    "sigmoid": lambda near, z: 1 / (1 + (-near(z)).exp()),
+    "entropy": lambda near, p: -(p * near(p).log()).nan_to_num().sum(-1),
+    "kl_divergence": lambda near, p, q: (p * (near(p).log() - q.log())).sum(-1),
+}
+
+
+@pytest.mark.parametrize("name", ALMOST)
+def test_a_cast_to_single_precision_hides_no_bound(name):
+    exercise = load(name)
+    for calls in (exercise.calls(), exercise.calls(seed=5)):
+        for place, near in enumerate(ALMOST[name]):
+            for cast in (torch.float64, torch.float32):
+                answers = run(lambda *given, near=near, cast=cast: WITH[name](near, *given).to(cast), calls)
+                verdict = exercise.judge(calls, answers)
+                assert not verdict.passed, f"{place}, {cast}"
+                assert "hard-coded" not in verdict.codes, f"{place}, {cast}"
+
+
+@pytest.mark.parametrize("name", RIGHT)
 def test_a_wrong_solution_is_understood(name):
     for place, codes, function in ((place, codes, f) for place, (n, codes, f) in enumerate(WRONG) if n == name):
         result = check(name, function)
