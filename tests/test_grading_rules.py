@@ -70,6 +70,34 @@ def test_a_class_of_tensors_is_refused_where_it_is_made(sandbox):
     assert ask(sandbox, source, []).trouble == []
 
 
+CODE = "x or told.append(self)"
+
+
+@pytest.mark.parametrize(
+    "held",
+    [
+        f"{{'__annotations__': {{{CODE!r}: int}}}}",
+        "{'__annotations__': {Name('x'): int}}",
+        f"{{'__annotations__': Names({{{CODE!r}: int}})}}",
+        f"{{'__dataclass_fields__': {{'x': field({CODE!r})}}, '__dataclass_params__': Like}}",
+        f"{{'__dataclass_fields__': {{'x': Like({CODE!r})}}, '__dataclass_params__': Like}}",
+    ],
+)
+def test_a_dataclass_runs_no_name_as_code(held, sandbox):
+    source = (
+        "import dataclasses\ntold = []\nclass Names(dict): pass\n"
+        f"class Name(str):\n    def __format__(self, spec): return {CODE!r}\n"
+        "class Like:\n    frozen = False\n    kw_only, init, repr, compare, hash, _field_type = False, False, False, True, None, dataclasses._FIELD\n"
+        "    def __init__(self, name): self.name = name\n"
+        "def field(name):\n    made = dataclasses.field()\n    made.name, made._field_type, made.kw_only = name, dataclasses._FIELD, False\n    return made\n"
+        f"A = dataclasses.dataclass(init=False, repr=False)(type(int)('A', (type(int)('B', (), {held}),), {held}))\nA.x = 0\nA() == A()\nassert told\n"
+    )
+    told = ask(sandbox, source + RIGHT, BAN).trouble
+    assert [problem.split(":")[0] for _, problem in told] == ["TypeError"]
+    # Without a ban it is code.
+    assert ask(sandbox, source + RIGHT, []).trouble == []
+
+
 def test_a_name_of_the_student_s_own_makes_no_other_s_reachable(sandbox):
     source = "class A:\n    def softmax(self): return 0\ndef softmax(logits): return torch.softmax(logits, -1)\n"
     text = ast.unparse(renamed(ast.parse(source), BAN))

@@ -65,7 +65,7 @@ HARMLESS = {
 }  # fmt: skip
 # torch passes its compiler's classes on, which run code in texts. Of those names only what tensors need.
 BOUND = {
-    "Event", "Generator", "Size", "Stream", "Tag", "default_generator", "device", "dtype", "finfo", "iinfo", "layout", "memory_format", "qscheme",
+    "Event", "Generator", "OutOfMemoryError", "Size", "Stream", "Tag", "default_generator", "device", "dtype", "finfo", "iinfo", "layout", "memory_format", "qscheme",
 }  # fmt: skip
 BOUND_BEGINS = ("get_", "has_", "is_", "set_")
 # Modules whose every name may be imported with a star.
@@ -103,7 +103,7 @@ ATTRIBUTES = {
     "get_type_hints", "ForwardRef", "singledispatch", "singledispatchmethod", "make_dataclass", "CompilationUnit", "ScriptModule",
     "ScriptFunction", "import_ir_module", "import_ir_module_from_buffer", "parse_ir", "PyTorchFileReader", "onnx", "modules", "measure", "runstring", "rundocs",
     "fields", "asdict", "astuple", "update_wrapper", "mro", "decorate_methods", "global_enum", "run_threaded", "extbuild", "test", "register_dataclass",
-    "obj", "format", "format_map", "get_submodule", "set_submodule", "get_parameter", "get_buffer", "ParameterDict", "f2py", "ctypeslib", "ctypes",
+    "obj", "format", "format_map", "get_submodule", "set_submodule", "get_parameter", "get_buffer", "get_device_module", "ParameterDict", "f2py", "ctypeslib", "ctypes",
     "memmap", "open_memmap", "fromfile", "tofile", "save", "savez", "savez_compressed", "savetxt", "DataSource",
 }  # fmt: skip
 DUNDERS = {"__init__", "__name__", "__version__", "__doc__", "__call__", "__len__", "__post_init__"}
@@ -471,6 +471,8 @@ def _leads(module: str, name: str) -> str:
     """Why a module's name is not allowed: behind it stands another module, or torch's compiler."""
     if module == "torch" and _of_the_compiler(name):
         return "hides what is used"
+    if module in MODULES and not _hiding(name) and _makes_classes(module, name):
+        return "hides what is used"
     found, whole = _inside(module, name), f"{module}.{name}"
     allowed = (
         found in MODULES
@@ -479,6 +481,12 @@ def _leads(module: str, name: str) -> str:
         or (found is None and (module in MODULES or module in PARTLY))
     )
     return "" if allowed else "leads to another module"
+
+
+def _makes_classes(module: str, name: str) -> bool:
+    """Whether this is a class of classes, which would take computed names for what a class holds."""
+    value = vars(importlib.import_module(module)).get(name)
+    return isinstance(value, type) and issubclass(value, type)
 
 
 def _of_the_compiler(name: str) -> bool:

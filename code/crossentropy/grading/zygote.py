@@ -501,6 +501,8 @@ def answer(descriptor: int) -> None:
     used: set[str] = set()
     # The reply's own means, before anybody can exchange them.
     send, encode, fail = frame_writer(descriptor), plain, text_of
+    if question["forbidden"]:
+        plain_fields()
     standing = watching(frozenset(question["forbidden"]), used)
 
     main = types.ModuleType("__main__")
@@ -618,6 +620,32 @@ def watching(forbidden: frozenset[str], used: set[str]) -> Callable[[], bool]:
         return whole
 
     return standing
+
+
+def plain_fields() -> None:
+    """From here on a dataclass has fields that are names: it writes them into code, and a class made at run time may call them anything."""
+    import dataclasses
+
+    make, field = dataclasses._process_class, dataclasses.Field  # type: ignore[attr-defined]
+    look, kind = type.__getattribute__, type
+
+    def made(cls: type, *more: Any, **options: Any) -> Any:
+        for base in look(cls, "__mro__"):
+            held = look(base, "__dict__")
+            typed, fields = held.get("__annotations__", {}), held.get("__dataclass_fields__", {})
+            if (
+                kind(typed) is not dict
+                or kind(fields) is not dict
+                or any(kind(each) is not field for each in fields.values())
+            ):
+                raise TypeError("the fields of a dataclass stand in its class")
+            if not all(
+                kind(name) is str and name.isidentifier() for name in (*typed, *(each.name for each in fields.values()))
+            ):
+                raise TypeError("a field of a dataclass has a name")
+        return make(cls, *more, **options)
+
+    dataclasses._process_class = made  # type: ignore[attr-defined]
 
 
 def execute(source: str, name: str, space: dict[str, Any]) -> str | None:
