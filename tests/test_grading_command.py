@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,6 +60,9 @@ def run(tmp_path, capsys, monkeypatch):
         ({"out": "LOOP"}, "out must be a folder that can be written, "),
         ({"out": "class"}, "out must not be the submissions"),
         ({"out": "class/ann/grades"}, "out must not be the submissions or lie deep in them"),
+        ({"out": "TAKEN"}, "has a folder: 'TAKEN/ann.json'"),
+        ({"out": "TOLD"}, "has a folder: 'TOLD/grades.csv'"),
+        ({"roster": "PIPE"}, "roster must be a file"),
         ({"roster": "nowhere.csv"}, "roster cannot be read, No such file or directory"),
         ({"roster": "LATIN"}, "roster must be CSV in UTF-8"),
         ({"roster": "NO-IDS"}, "roster must have one of the columns SIS Login ID, SIS User ID, ID; got Name, Mark"),
@@ -71,6 +76,9 @@ def test_what_cannot_be_is_said_before_anybody_is_graded(changed, said, run, tmp
     monkeypatch.chdir(tmp_path)
     (tmp_path / "FILE").write_text("")
     (tmp_path / "LOOP").symlink_to("LOOP")
+    (tmp_path / "TAKEN" / "ann.json").mkdir(parents=True)
+    (tmp_path / "TOLD" / "grades.csv").mkdir(parents=True)
+    os.mkfifo(tmp_path / "PIPE")
     (tmp_path / "LATIN").write_bytes("Student,ID\nJos\xe9,1\n".encode("latin-1"))
     (tmp_path / "NO-IDS").write_text("Name,Mark\nAnn,1\n")
     (tmp_path / "NO-ROWS").write_text("Student,ID\nAnn,\n")
@@ -79,6 +87,75 @@ def test_what_cannot_be_is_said_before_anybody_is_graded(changed, said, run, tmp
     assert told.startswith("error: ")
     assert said in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["out", "submissions"])
+def test_an_empty_name_is_no_folder(name, run, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        run(**{name: ""})
+    assert stopped.value.code == 2
+    assert "must not be empty" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["o\u00e9", "o\udcff"])
+def test_a_folder_s_name_may_hold_any_letter(name, tmp_path):
+    (tmp_path / "class").mkdir()
+    asked = ["class", "--assignment", SAMPLE, "--assignments", str(ROOT / "assignments"), "--seed", "s", "--out", name]
+    done = subprocess.run(
+        [sys.executable, "-m", "crossentropy.grading", *asked],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONIOENCODING": "ascii"},
+        capture_output=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert done.stdout.startswith(b"0 submissions; grades are in o\\")
+
+
+def test_what_cannot_be_written_leaves_no_half_behind(tmp_path, monkeypatch):
+    (tmp_path / "grades.csv").mkdir()
+    with pytest.raises(IsADirectoryError):
+        report.write(tmp_path / "grades.csv", "text")
+    monkeypatch.setattr(os, "fsync", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        report.write(tmp_path / "other.csv", "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["grades.csv"]
+
+
+def without(key):
+    return lambda record: record.pop(key)
+
+
+@pytest.mark.parametrize(
+    ("edit", "graded_again"),
+    [
+        (lambda record: None, False),
+        (without("score"), True),
+        (without("answers"), True),
+        (without("notes"), True),
+        (lambda record: record.update(score="4"), True),
+        (lambda record: record["notes"].append(4), True),
+        (lambda record: record["questions"].popitem(), True),
+        (lambda record: record["questions"]["softmax"].pop("status"), True),
+        (lambda record: record["questions"].update(softmax=None), True),
+        (lambda record: record["questions"]["softmax"]["misconceptions"].append("nobody-s"), False),
+    ],
+)
+def test_a_record_that_somebody_wrote_into_breaks_no_run(edit, graded_again, run, tmp_path):
+    place = tmp_path / "class" / "ann" / "hw.ipynb"
+    place.write_text("no notebook")
+    place.unlink()
+    place.symlink_to("elsewhere")
+    # It is refused, so there is a record though nobody is graded.
+    assert run()[0] == 0
+    path = tmp_path / "grades" / "ann.json"
+    before = path.read_text()
+    record = json.loads(before)
+    edit(record)
+    path.write_text(json.dumps(record, indent=1) + "\n")
+    edited = path.read_text()
+    assert run()[0] == 0
+    assert path.read_text() == (before if graded_again else edited)
 
 
 def test_grades_in_the_folder_of_the_submissions_are_nobody_s(run, tmp_path):

@@ -37,11 +37,11 @@ def parser() -> argparse.ArgumentParser:
         description="Grade a class. Submissions run in a sandbox, and are judged outside it.",
     )
     made.add_argument(
-        "submissions", type=Path, help="a folder with a folder a student, or with notebooks; or a zip of either"
+        "submissions", type=_path, help="a folder with a folder a student, or with notebooks; or a zip of either"
     )
     made.add_argument("--assignment", required=True, metavar="NAME", help="which assignment")
     made.add_argument("--assignments", metavar="DIR", help="where NAME/NAME.ipynb is (default: assignments)")
-    made.add_argument("--out", required=True, type=Path, metavar="DIR", help="where grades.csv and the records go")
+    made.add_argument("--out", required=True, type=_path, metavar="DIR", help="where grades.csv and the records go")
     made.add_argument(
         "--seed", help="the secret from which hidden inputs are drawn (default: the file seed beside the assignments)"
     )
@@ -70,6 +70,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--unsafe", action="store_true", help="run submissions without a sandbox, if there is none")
     return made
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("must not be empty")
+    return Path(text)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -113,7 +119,7 @@ def run(given: argparse.Namespace) -> int:
             stubs={question.grade_id: question.stub for question in chosen.questions},
             leave_out=given.out,
         )
-        _prepare(given.out, given.submissions)
+        _prepare(given.out, given.submissions, [submission.student for submission in found])
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -140,11 +146,11 @@ def run(given: argparse.Namespace) -> int:
         if student > min(others):
             continue
         print(f"same answers: {_shown(student)} and {', '.join(map(_shown, others))}")
-    print(f"{len(records)} submissions; grades are in {given.out}/grades.csv")
+    print(f"{len(records)} submissions; grades are in {_shown(os.fspath(given.out))}/grades.csv")
     return 0
 
 
-def _prepare(out: Path, place: Path) -> None:
+def _prepare(out: Path, place: Path, students: Sequence[str]) -> None:
     """Make the folder for the grades, and see that files can be written there.
 
     Raises:
@@ -161,6 +167,11 @@ def _prepare(out: Path, place: Path) -> None:
         raise ValueError(
             f"out must be a folder that can be written, {error.strerror}; got {os.fspath(out)!r}"
         ) from error
+    for path in report.files(out, students):
+        if path.is_dir():
+            raise ValueError(
+                f"out must have a file or nothing where a file goes, and has a folder: {os.fspath(path)!r}"
+            )
 
 
 def _shown(student: str) -> str:
@@ -184,6 +195,7 @@ def grade_all(
     tasks: list[pool.Task] = []
     keys: dict[str, str] = {}
     notes: dict[str, str] = {}
+    ids = [question.grade_id for question in chosen.questions]
     for submission in found:
         name = submission.student
         data, refused = b"", ""
@@ -195,7 +207,7 @@ def grade_all(
             json.dumps([hashlib.sha256(data).hexdigest(), refused, chosen.digest, limits.record()]).encode()
         ).hexdigest()
         known = report.stored(out, name)
-        if known is not None and known.get("key") == keys[name] and not again:
+        if known is not None and known["key"] == keys[name] and [*known["questions"]] == ids and not again:
             records[name] = known
             continue
         if known is not None:

@@ -8,7 +8,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ FORMULA = re.compile(r" *[=+\-@\t\r]")
 CANVAS = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 # What a student is found by, but for the name.
 KEYS = ("SIS Login ID", "SIS User ID", "ID")
+# What a record and the entry of a question hold; a list holds texts.
+RECORD = {"student": str, "score": int, "max": int, "questions": dict, "notes": list, "answers": str, "key": str}
+ENTRY = {"score": int, "max": int, "status": str, "message": str, "misconceptions": list, "right": list}
 STYLE = """
 :root { color-scheme: light dark; font: 1rem/1.5 system-ui, sans-serif; }
 body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; }
@@ -33,11 +36,16 @@ def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.parent / f".writing-{os.getpid()}"
     data = text.encode("utf8", "backslashreplace")
-    with open(draft, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    try:
+        with open(draft, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        # A full disc, a folder of this name: whoever makes room finds no half of it.
+        draft.unlink(missing_ok=True)
+        raise
 
 
 def file_name(student: str, ending: str) -> str:
@@ -57,16 +65,28 @@ def save(out: Path, record: Record) -> None:
     write(out / file_name(record["student"], ".json"), json.dumps(record, indent=1) + "\n")
 
 
+def files(out: Path, students: Iterable[str]) -> Iterator[Path]:
+    """Where a run writes."""
+    yield from (out / name for name in ("grades.csv", "canvas.csv", "report.html", "moved.csv"))
+    for student in students:
+        yield out / file_name(student, ".json")
+        yield out / "feedback" / file_name(student, ".html")
+
+
 def stored(out: Path, student: str) -> Record | None:
-    """The record of an earlier run, if there is a whole one."""
+    """The record of an earlier run, if there is a whole one: somebody may have written into it by hand."""
     try:
         record: Any = json.loads((out / file_name(student, ".json")).read_text(encoding="utf8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
-    return (
-        record
-        if isinstance(record, dict) and isinstance(record.get("questions"), dict) and record.get("student") == student
-        else None
+    whole = _fits(record, RECORD) and all(_fits(entry, ENTRY) for entry in record["questions"].values())
+    return record if whole and record["student"] == student else None
+
+
+def _fits(value: Any, kinds: Mapping[str, type]) -> bool:
+    return isinstance(value, dict) and all(
+        type(value.get(key)) is kind and (kind is not list or all(type(item) is str for item in value[key]))
+        for key, kind in kinds.items()
     )
 
 
@@ -130,6 +150,9 @@ def read_roster(path: Path) -> list[dict[str, str]]:
         ValueError: if it cannot be read, or is something else; says what is missing.
     """
     try:
+        if not path.is_file():
+            path.stat()
+            raise ValueError(f"roster must be a file; got {os.fspath(path)!r}")
         with open(path, encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
             rows, columns = list(table), table.fieldnames or []
@@ -205,7 +228,10 @@ def counts(assignment: Assignment, records: Sequence[Record]) -> dict[str, Count
     """For each question how many answers had which misconception."""
     return {
         question.grade_id: Counter(
-            code for record in records for code in record["questions"][question.grade_id]["misconceptions"]
+            code
+            for record in records
+            for code in record["questions"][question.grade_id]["misconceptions"]
+            if code in question.exercise.misconceptions
         )
         for question in assignment.questions
     }
