@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,25 @@ def test_what_cannot_be_written_leaves_no_half_behind(tmp_path, monkeypatch):
     with pytest.raises(ZeroDivisionError):
         report.write(tmp_path / "other.csv", "text")
     assert [path.name for path in tmp_path.iterdir()] == ["grades.csv"]
+
+
+def test_notebooks_are_read_when_their_turn_comes(run, tmp_path, monkeypatch):
+    for number in range(8):
+        (tmp_path / "class" / f"s{number}.ipynb").write_text(json.dumps({"cells": [], "metadata": "x" * 2**21}))
+    held = []
+
+    def measure(tasks, *_, **__):
+        held.append(tracemalloc.get_traced_memory()[0])
+        assert all(len(task.whole().data) > 2**21 for task in tasks if task.student != "ann")
+        return iter(())
+
+    monkeypatch.setattr(pool, "on_this_machine", measure)
+    tracemalloc.start()
+    try:
+        assert run()[0] == 0
+    finally:
+        tracemalloc.stop()
+    assert held[0] < 2**22
 
 
 def without(key):

@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,7 +217,7 @@ def grade_all(
             records[name] = pool.unreadable(name, chosen, refused) | {"key": keys[name]}
             report.save(out, records[name])
         else:
-            tasks.append(pool.Task(name, data))
+            tasks.append(pool.Task(name, partial(_data, submission)))
     if records and tasks:
         print(f"{len(records)} of {len(found)} were graded before, or cannot be read.", file=sys.stderr)
     bar = Bar(len(tasks))
@@ -237,6 +238,14 @@ def grade_all(
         records[task.student] = record
         bar.step()
     return [records[name] for name in sorted(records)], before
+
+
+def _data(submission: submissions.Submission) -> bytes:
+    """A notebook once more; of one that has changed since, the next run sees that its key is another."""
+    try:
+        return submission.read()[0]
+    except (submissions.Refused, OSError):
+        return b""
 
 
 def _on_a_cluster(address: str, tasks: Sequence[pool.Task], chosen: Assignment, **given: Any) -> Iterator[pool.Result]:

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -40,10 +40,18 @@ class NoCluster(RuntimeError):
 
 @dataclass(frozen=True)
 class Task:
-    """One submission, as a worker anywhere can grade it."""
+    """One submission: its bytes, or how to read them."""
 
     student: str
-    data: bytes
+    data: bytes | Callable[[], bytes]
+
+    def whole(self) -> "Task":
+        """With its bytes, as a worker anywhere can grade it; read when one is free, for those of a class are many."""
+        return self if isinstance(self.data, bytes) else Task(self.student, self.data())
+
+    def grade(self, assignment: Assignment, sandbox: Sandbox, limits: Limits) -> Record:
+        data = self.data if isinstance(self.data, bytes) else self.data()
+        return grade(self.student, data, assignment, sandbox, limits=limits)
 
 
 Failure = str
@@ -59,7 +67,7 @@ def grade_task(task: Task, assignment: Assignment, limits: Limits, walls: Walls)
     if sandbox is None or sandbox.walls != walls:
         torch.set_num_threads(1)
         sandbox = _here.sandbox = Sandbox(walls=walls)
-    return grade(task.student, task.data, assignment, sandbox, limits=limits)
+    return task.grade(assignment, sandbox, limits)
 
 
 def cores() -> int:
@@ -79,7 +87,7 @@ def work(descriptor: int, door: int) -> None:
             connection.send(("ready", (sandbox.standing, sandbox.reason)))
             while True:
                 task = connection.recv()
-                connection.send(("graded", grade(task.student, task.data, assignment, sandbox, limits=limits)))
+                connection.send(("graded", task.grade(assignment, sandbox, limits)))
     except NoWalls as error:
         connection.send(("no walls", str(error)))
     except (EOFError, OSError, Lost):
@@ -102,7 +110,7 @@ class _Worker:
 
     def give(self, task: Task, seconds: float) -> None:
         self.task, self.deadline = task, time.monotonic() + seconds
-        self.connection.send(task)
+        self.connection.send(task.whole())
 
     def hear(self) -> tuple[str, Any]:
         try:
@@ -223,7 +231,13 @@ def on_a_cluster(
     with distributed.Client(address, timeout="30s", set_as_default=False) as client:
         futures = {
             client.submit(
-                grade_task, task, assignment, limits, walls, key=f"grade-{number}-{assignment.digest[:16]}", pure=False
+                grade_task,
+                task.whole(),
+                assignment,
+                limits,
+                walls,
+                key=f"grade-{number}-{assignment.digest[:16]}",
+                pure=False,
             ): task
             for number, task in enumerate(tasks)
         }
