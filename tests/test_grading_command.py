@@ -91,7 +91,8 @@ def test_what_cannot_be_is_said_before_anybody_is_graded(changed, said, run, tmp
 
 
 @pytest.mark.parametrize("name", ["out", "submissions"])
-def test_an_empty_name_is_no_folder(name, run, capsys):
+def test_an_empty_name_is_no_folder(name, run, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
     with pytest.raises(SystemExit) as stopped:
         run(**{name: ""})
     assert stopped.value.code == 2
