@@ -205,7 +205,7 @@ def said(contained, source):
     [
         ("import os\nsay((61000 <= os.getuid() < 65000, os.getuid() == os.getgid(), os.getgroups()))", "(True, True, [])"),
         ("import os\nsay(sorted(set(os.environ) - {'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'PYTHONHASHSEED', 'LC_CTYPE'}))", "[]"),
-        ("import os\nsay([os.path.exists(p) for p in ('/proc', '/sys', '/dev', '/run', '/tmp', '/home', '/etc/passwd', '/bin/sh', '/door', '/zygote.py', '/inner')])", str([False] * 11)),
+        ("import os\nsay([os.path.exists(p) for p in ('/proc', '/sys', '/dev', '/run', '/home', '/etc/passwd', '/bin/sh', '/door', '/zygote.py', '/inner')])", str([False] * 10)),
         ("import os\nsay(os.listdir('/etc'))", "['ld.so.cache']"),
         ("import importlib.util\nsay([importlib.util.find_spec(n) is None for n in ('crossentropy', 'scipy', 'sklearn', 'IPython', 'pytest')])", str([True] * 5)),
         ("import os\nsay(os.open('/touched', os.O_CREAT | os.O_WRONLY))", "Read-only file system: '/touched'"),

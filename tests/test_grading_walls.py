@@ -5,6 +5,8 @@ import json
 import os
 import signal
 import struct
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 
 from cases.hostile import RIGHT
 from crossentropy.exercises import load, run
+from crossentropy.grading import sandbox as walls
 from crossentropy.grading import wire
 from crossentropy.grading.sandbox import Limits, Lost, Sandbox
 
@@ -28,6 +31,10 @@ def said(sandbox, source):
     return text.removeprefix("RuntimeError: ")
 
 
+# What lies in /tmp, but for a Python that is installed there.
+TMP = "[n for n in os.listdir('/tmp') if not __import__('torch').__file__.startswith(f'/tmp/{n}/')]"
+
+
 @pytest.mark.parametrize(
     ("source", "answer"),
     [
@@ -35,7 +42,7 @@ def said(sandbox, source):
         ("import os\nsay(sorted(set(os.environ) - {'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'PYTHONHASHSEED', 'LC_CTYPE', 'TORCHINDUCTOR_CACHE_DIR'}))", "[]"),
         ("import os\nsay([os.path.exists(p) for p in ('/proc', '/sys', '/home', '/etc/passwd', '/bin/sh', '/var', '/run', '/usr/bin')])", str([False] * 8)),
         ("import os\nsay(sorted(os.listdir('/dev')))", "['null', 'random', 'urandom', 'zero']"),
-        ("import os\nsay(os.listdir('/tmp'))", "[]"),
+        (f"import os\nsay({TMP})", "[]"),
         ("import importlib.util\nsay([importlib.util.find_spec(n) is None for n in ('crossentropy', 'scipy', 'sklearn', 'IPython', 'pytest')])", str([True] * 5)),
         ("import sys\nsay([n for n in sys.modules if 'crossentropy' in n or 'nbformat' in n])", "[]"),
         ("import socket\nsay(socket.gethostname())", "'sandbox'"),
@@ -72,7 +79,7 @@ def test_one_question_leaves_nothing_to_the_next(sandbox):
     assert (
         said(
             sandbox,
-            "import os, sys, torch\nsay((os.listdir('/tmp'), 'LEFT' in os.environ, 'left' in sys.modules, torch.exp is None, len is None))",
+            f"import os, sys, torch\nsay(({TMP}, 'LEFT' in os.environ, 'left' in sys.modules, torch.exp is None, len is None))",
         )
         == "([], False, False, False, False)"
     )
@@ -256,3 +263,16 @@ def test_a_request_holds_inputs_and_no_answers():
     )
     assert not any(answer in data for answer in answers)
     assert EXERCISE.reference.encode() not in data
+
+
+def test_a_python_that_is_installed_below_tmp_is_there_in_the_fresh_one(namespaces, monkeypatch):
+    paths, links, path = walls._visible()
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        os.chmod(folder, 0o755)
+        Path(folder, "late.py").write_text("answer = 42\n", encoding="utf8")
+        monkeypatch.setattr(walls, "_visible", lambda: ((*paths, folder), links, (*path, folder)))
+        with Sandbox() as fresh:
+            assert (
+                said(fresh, "import late, os\nsay((late.answer, os.access(late.__file__, os.W_OK)))") == "(42, False)"
+            )
+            assert said(fresh, "open('/tmp/mine', 'w').write('here')\nsay(open('/tmp/mine').read())") == "'here'"

@@ -26,6 +26,7 @@ import resource
 import select
 import signal
 import socket
+import stat
 import struct
 import sys
 import time
@@ -275,6 +276,7 @@ def zygote(descriptor: int, *, walls: str, paths: list[str], links: list[list[st
     control = socket.socket(fileno=descriptor)
     proc = os.open("/proc", os.O_PATH | os.O_DIRECTORY) if walls == "namespaces" else None
     base, me = virtual_bytes(), os.getpid()
+    hidden = [path for path in paths if path.startswith("/tmp/")]
     try:
         if walls == "namespaces":
             build_root(paths, links)
@@ -286,7 +288,7 @@ def zygote(descriptor: int, *, walls: str, paths: list[str], links: list[list[st
         message, descriptors, _, _ = socket.recv_fds(control, 4096, 1)
         if not message:
             return
-        limits = {**json.loads(message), "base": base, "uid": uid}
+        limits = {**json.loads(message), "base": base, "uid": uid, "hidden": hidden}
         number = limits["number"]
         pid = os.fork()
         if pid == 0:
@@ -326,8 +328,8 @@ def guard(descriptor: int, limits: dict[str, Any], walls: str, proc: int | None,
         called("unshare", NEW_USER | NEW_MOUNTS | NEW_PID | NEW_NET | NEW_IPC | NEW_UTS | NEW_CGROUP)
         write_maps(None, INSIDE_UID, uid, INSIDE_UID, gid, folder=proc)
         mount(None, "/", None, MOUNT_RECURSIVE | MOUNT_PRIVATE)
-        options = f"size={TMP_BYTES},nr_inodes={TMP_FILES},mode=1777"
-        mount("none", "/tmp", "tmpfs", MOUNT_NO_SUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC, options)
+        assert proc is not None
+        fresh_tmp(limits["hidden"], proc)
     alive, held = os.pipe()
     standing, ready = os.pipe()
     # Once more: another uid has taken it back.
@@ -355,6 +357,23 @@ def become(uid: int) -> None:
     os.setgroups([])
     os.setresgid(uid, uid, uid)
     os.setresuid(uid, uid, uid)
+
+
+def fresh_tmp(hidden: list[str], proc: int) -> None:
+    """An empty /tmp over the old one, and in it again what the child must see of that: a Python that is installed below /tmp."""
+    kept = [(path, os.open(path, os.O_PATH)) for path in hidden]
+    options = f"size={TMP_BYTES},nr_inodes={TMP_FILES},mode=1777"
+    mount("none", "/tmp", "tmpfs", MOUNT_NO_SUID | MOUNT_NO_DEVICES | MOUNT_NO_EXEC, options)
+    os.fchdir(proc)
+    for path, descriptor in kept:
+        os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            os.mkdir(path, 0o755)
+        else:
+            os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o444))
+        mount(f"self/fd/{descriptor}", path, None, MOUNT_BIND | MOUNT_RECURSIVE)
+        os.close(descriptor)
+    os.chdir("/")
 
 
 def watch(child: int, limits: dict[str, Any], standing: int, control: socket.socket) -> int:
