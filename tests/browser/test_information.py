@@ -183,3 +183,25 @@ def test_only_three_outcomes_have_a_triangle(lab):
     lab.locator('[name="reset"]').click()
     assert lab.locator(".ce-drawing").is_visible()
     assert lab.locator('[name="p"]').count() == 3
+
+
+def test_what_is_infinite_has_room_beside_what_is_not(lab):
+    lab.page.evaluate("location.hash = 'information.p=0.5,0.5,0&information.q=0,0.5,0.5&information.unit=bits'")
+    lab.page.wait_for_function("() => document.querySelector('.ce-lab .ce-stack .ce-endless')")
+    lengths = (
+        lab.locator(".ce-stack")
+        .first.locator(".ce-bar")
+        .evaluate_all(
+            "bars => bars.map((bar) => bar.getBoundingClientRect().width / bar.parentElement.getBoundingClientRect().width)"
+        )
+    )
+    assert lengths == pytest.approx([0.5, 0.5], abs=0.02)
+
+
+def test_nearly_nothing_and_nearly_all_are_not_called_so(lab):
+    lab.page.evaluate("location.hash = 'information.q=0.9999999,0.00000005,0.00000005'")
+    lab.page.wait_for_function(
+        "() => document.querySelector('.ce-lab output[data-quantity=q]').textContent.includes('99.9')"
+    )
+    shown = lab.locator('output[data-quantity="q"]').all_text_contents()
+    assert shown == ["> 99.9 %", "< 0.1 %", "< 0.1 %"]

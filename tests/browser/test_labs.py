@@ -613,3 +613,23 @@ def test_a_whole_number_moves_with_every_key(open_lab):
     type_into(root, "samples", "4000")
     slider.press("ArrowRight")
     assert int(root.locator('[name="samples"]').input_value()) > 4001
+
+
+@pytest.mark.parametrize("topic", ["softmax", "interfaces"])
+def test_longer_numbers_push_no_slider(topic, open_lab):
+    case = next(case for case in cases() if case.lab.topic == topic)
+    state = {"input_kind": "probabilities", "interface": "NLLLoss"} if topic == "interfaces" else {}
+    page, root = open_lab(case, width=360)
+    page.evaluate("hash => { location.hash = hash }", fragment(case, state))
+    sliders_ = root.locator('[name="logit-slider"]')
+
+    def tops():
+        return sliders_.evaluate_all(
+            "all => all.map((s) => s.getBoundingClientRect().top - all[0].getBoundingClientRect().top)"
+        )
+
+    before = tops()
+    type_into(root, "logit", "12.5", index=2)
+    assert tops() == before
+    type_into(root, "logit", "-12.5", index=0)
+    assert tops() == before
