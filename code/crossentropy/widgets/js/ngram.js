@@ -367,7 +367,7 @@ function createLab() {
       const trained = results.epoch ? `After ${results.epoch} ${results.epoch === 1 ? "epoch" : "epochs"} the` : "Untrained, the";
       return (
         `${trained} loss is ${show(loss, 4)} nats a word, ${show(loss - FLOOR, 4)} above the floor: as unsure as among ${show(perplexity, perplexity < 10 ? 3 : 1)} equal words. ` +
-        `After ${quoted(state.context)} the first bet is ${quoted(VOCABULARY[p.indexOf(best)])}, with ${best < 1 ? chance(best, "more than") : "certainty"}.` +
+        `After ${quoted(state.context)} the first bet is ${quoted(VOCABULARY[p.indexOf(best)])}, with ${state.top_k === 1 ? "certainty" : chance(best, "more than")}.` +
         (seen ? "" : " The sonnet has these two words nowhere in a row.")
       );
     },
